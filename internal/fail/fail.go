@@ -2,6 +2,7 @@
 package fail
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -137,4 +138,13 @@ func Silently(code Code) error {
 		return nil
 	}
 	return &Error{Code: code, Err: &silent{code}}
+}
+
+// Ended is for commands whose normal end is an interrupt: it is nil when ctx was cancelled by a signal, else err.
+func Ended(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrInterrupted) || errors.Is(cause, ErrTerminated) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/testkit"
+	"github.com/natskit/natskit/internal/testkit/clitest"
+)
+
+// TestExamplesWork runs the example of every verb as the help shows it, against a server of its own.
+func TestExamplesWork(t *testing.T) {
+	for path, d := range docs() {
+		for _, x := range d.Examples {
+			t.Run(path+"/"+x.Line, func(t *testing.T) {
+				t.Parallel()
+				example(t, d, x)
+			})
+		}
+	}
+}
+
+func example(t *testing.T, d command.Doc, x command.Example) {
+	c := clitest.New(t, Tree()...)
+	if d.Scope != command.Local || len(x.Needs) > 0 {
+		srv := testkit.Server(t, testkit.WithAccounts())
+		if d.Scope == command.System {
+			c = c.Server(srv.SysURL())
+		} else {
+			c = c.Server(srv.URL())
+		}
+	}
+	line, stdin := pipe(t, x.Line)
+	for _, need := range x.Needs {
+		if beside, ok := strings.CutPrefix(need, "& "); ok {
+			begin(t, c, beside)
+			continue
+		}
+		need, in := pipe(t, "nats "+need)
+		c.Stdin(in).OK(need)
+	}
+	run := c.Stdin(stdin).Start(line)
+	if x.Says != "" {
+		run.Says(x.Says)
+	}
+	if d.Output == command.Feed || d.Output == command.Screen || strings.HasPrefix(line, "server run") {
+		if x.Says == "" {
+			t.Fatalf("the example of a command without an end must say what it waits for")
+		}
+		if r := run.Interrupt(); r.Code != fail.OK {
+			t.Fatalf("%s: exit code %d after an interrupt\nstdout: %s\nstderr: %s", x.Line, r.Code, r.Out, r.Err)
+		}
+		return
+	}
+	if r := run.Wait(); r.Code != fail.OK {
+		t.Fatalf("%s: exit code %d\nstdout: %s\nstderr: %s", x.Line, r.Code, r.Out, r.Err)
+	}
+}
+
+// begin starts a line beside the example; a line that listens is waited for until it does.
+func begin(t *testing.T, c *clitest.CLI, line string) {
+	t.Helper()
+	line, stdin := pipe(t, "nats "+line)
+	r := c.Stdin(stdin).Start(line)
+	for word, sign := range map[string]string{"reply": "Listening on", "sub": "Subscribing on", "serve": "waiting for requests"} {
+		if strings.Contains(" "+line+" ", " "+word+" ") {
+			r.Says(sign)
+		}
+	}
+}
+
+// pipe splits "printf 'text' | nats line" into the line and its standard input, and "nats line" into the line.
+func pipe(t *testing.T, text string) (line, stdin string) {
+	t.Helper()
+	if left, right, ok := strings.Cut(text, " | nats "); ok {
+		body := strings.TrimPrefix(strings.TrimPrefix(left, "printf "), "echo ")
+		body = strings.NewReplacer(`\n`, "\n").Replace(strings.Trim(body, `'"`))
+		if strings.HasPrefix(left, "echo ") {
+			body += "\n"
+		}
+		return right, body
+	}
+	rest, ok := strings.CutPrefix(text, "nats ")
+	if !ok {
+		t.Fatalf("example %q does not begin with nats", text)
+	}
+	return rest, ""
+}

@@ -1,0 +1,43 @@
+package meta
+
+import (
+	"context"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/docgen"
+	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/shell"
+)
+
+type completionOptions struct {
+	shell string
+}
+
+func completionVerb() command.Node {
+	return command.Verb[completionOptions]{
+		Meta: command.Meta{
+			Name: "completion", Short: "Print the completion script of a shell",
+			Long: "Load it where your shell looks for completions; the script asks nats itself for the words, so it stays right when nats changes.",
+		},
+		Output: command.Bytes,
+		Examples: []command.Example{
+			{Line: "nats completion bash", Says: "complete -F", About: "For bash: source <(nats completion bash)"},
+			{Line: "nats completion fish", Says: "complete -c nats", About: "For fish: nats completion fish > ~/.config/fish/completions/nats.fish"},
+		},
+		Bind: func(c *fisk.CmdClause, o *completionOptions) {
+			c.Arg("shell", "bash, zsh, fish or powershell").Required().EnumVar(&o.shell, "bash", "zsh", "fish", "powershell")
+		},
+		Run: runCompletion,
+	}
+}
+
+func runCompletion(_ context.Context, e *env.Env, o completionOptions) error {
+	text := docgen.Completion(o.shell, "nats")
+	if text == "" {
+		text = shell.CompletionScript(o.shell, "nats")
+	}
+	_, err := e.Out.Bytes().Write([]byte(text))
+	return err
+}

@@ -1,0 +1,187 @@
+#!/bin/sh
+# Plays the demo with the given nats binary: every command line and its real output, against a server of its own.
+# It touches nothing outside a temporary directory, leaves nothing running, and ends with 1 when an output is not as expected.
+set -eu
+
+[ $# -eq 1 ] || { echo "usage: demo.sh PATH-TO-NATS" >&2; exit 2; }
+bin=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+home=$(mktemp -d)
+pids=
+finish() {
+	code=$?
+	trap - EXIT INT TERM
+	for p in $pids; do kill "$p" 2>/dev/null || true; done
+	for p in $pids; do wait "$p" 2>/dev/null || true; done
+	rm -rf "$home"
+	exit $code
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+cd "$home"
+export HOME="$home" XDG_CONFIG_HOME="$home/config" XDG_DATA_HOME="$home/data" NO_COLOR=1
+for v in $(env | sed -n 's/^\(NATS_[A-Z_]*\)=.*/\1/p') LLMFORMAT TESTING; do unset "$v"; done
+nats() { "$bin" "$@"; }
+
+title() { printf '\n\033[1m── %s ──\033[0m\n' "$*"; }
+
+# typed prints a command line as a person would type it.
+typed() {
+	printf '$ nats'
+	for a in "$@"; do
+		case $a in
+		*[!A-Za-z0-9_./:=,@%+-]* | '') printf " '%s'" "$a" ;;
+		*) printf ' %s' "$a" ;;
+		esac
+	done
+	printf '\n'
+}
+
+# run plays a command line and shows what it says; its output is kept for expect.
+run() {
+	typed "$@"
+	if nats "$@" >out 2>err </dev/null; then code=0; else code=$?; fi
+	cat out
+	sed 's/^/  · /' err
+	[ $code -eq 0 ] || { echo "demo: exit code $code" >&2; exit 1; }
+}
+
+# feed is run with the first argument on standard input.
+feed() {
+	text=$1
+	shift
+	printf "$ printf '%s' | nats" "$text"
+	typed "$@" | sed 's/^\$ nats//'
+	if printf '%s' "$text" | nats "$@" >out 2>err; then code=0; else code=$?; fi
+	cat out
+	sed 's/^/  · /' err
+	[ $code -eq 0 ] || { echo "demo: exit code $code" >&2; exit 1; }
+}
+
+# expect ends the demo unless each text stands in the last output.
+expect() {
+	for text in "$@"; do
+		cat out err | grep -qF -- "$text" || { echo "demo: the output does not say: $text" >&2; exit 1; }
+	done
+}
+
+# beside starts a command line that listens; its output goes to NAME.out and NAME.err.
+beside() {
+	name=$1
+	shift
+	typed "$@" | sed 's/$/ \&/'
+	"$bin" "$@" >"$name.out" 2>"$name.err" </dev/null &
+	pids="$pids $!"
+	eval "pid_$name=$!"
+}
+
+# await waits until NAME has said TEXT.
+await() {
+	n=0
+	until cat "$1.out" "$1.err" 2>/dev/null | grep -qF -- "$2"; do
+		n=$((n + 1))
+		if [ $n -gt 200 ]; then
+			echo "demo: $1 has not said: $2" >&2
+			cat "$1.out" "$1.err" >&2
+			exit 1
+		fi
+		sleep 0.05
+	done
+}
+
+# show waits for the end of NAME and prints what it said.
+show() {
+	eval "wait \$pid_$1"
+	cat "$1.out"
+}
+
+title 'A server of our own'
+beside server server run demo --port=-1 --monitor=-1
+await server 'listening on'
+cat server.err
+export NATS_CONTEXT=demo
+
+title 'Publish and subscribe'
+beside sub sub 'hello.*' --count 1
+await sub 'Subscribing on'
+run pub hello.world 'Hello, edge!'
+expect 'Published 12 bytes to "hello.world"'
+show sub | tee out
+expect '[#1] Received on "hello.world"' 'Hello, edge!'
+
+title 'Request and reply'
+beside reply reply device.time 'it is {{Time}}, you said {{Request}}'
+await reply 'Listening on'
+run request device.time 'hi there'
+expect 'you said hi there'
+
+title 'Micro services: three instances'
+for i in 1 2 3; do
+	beside "svc$i" micro serve qcon
+	await "svc$i" 'waiting for requests'
+done
+run micro list
+expect 'qcon' '1.0.0'
+for i in 1 2 3 4 5 6; do run micro request qcon echo "ping $i" --raw; expect "ping $i"; done
+run micro stats qcon
+expect 'qcon Service Statistics'
+
+title 'Scatter and gather'
+for i in 1 2 3; do
+	beside "dev$i" reply device.info "{\"device\":$i}" --queue "device-$i"
+	await "dev$i" 'Listening on'
+done
+run request device.info --replies 0 --timeout 500ms
+expect '{"device":1}' '{"device":2}' '{"device":3}'
+
+title 'How fast is it?'
+run rtt
+expect 'nats://'
+beside benchsub bench sub bench.demo --msgs 200000 --no-progress
+await benchsub 'expecting 200,000 messages'
+run bench pub bench.demo --msgs 200000 --size 16 --no-progress
+expect 'msgs/sec'
+show benchsub | tee out
+expect 'msgs/sec'
+
+title 'Streams'
+run stream add survey --subjects 'survey.>' --defaults
+expect 'Stream survey was created'
+run pub survey.color red -J
+expect 'Stored in Stream: survey Sequence: 1'
+run pub survey.color blue -J
+run sub --stream survey --all --terminate-at-end
+expect '[#2] Received JetStream message: stream: survey seq: 2' 'blue'
+run stream view survey
+expect 'red' 'blue'
+run stream ls
+expect 'survey'
+
+title 'Key-value'
+run kv add config --history 5
+beside watch kv watch config
+await watch 'atching'
+run kv put config all '{"chart_color":"#ff0000"}'
+run kv put config all '{"chart_color":"#00ff00"}'
+run kv history config all
+expect 'PUT'
+run kv revert config all 1 --force
+run kv get config all --raw
+expect '#ff0000'
+await watch '#00ff00'
+cat watch.out
+
+title 'Contexts'
+run context ls
+expect 'demo'
+unset NATS_CONTEXT
+run context select demo
+run context select demo_system
+run context previous
+run context ls
+expect 'demo*'
+run pub hello.again 'from the selected context'
+expect 'Published'
+
+title 'Done'
