@@ -13,76 +13,80 @@ import (
 
 var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
+var (
+	zone  = time.FixedZone("X", 3600)
+	seven = 7
+)
+
+var cellRows = []struct {
+	cell          any
+	humane, exact string
+}{
+	{Count(0), "0", "0"},
+	{Count(999), "999", "999"},
+	{Count(12345), "12,345", "12345"},
+	{Count(math.MaxUint64), "18,446,744,073,709,551,615", "18446744073709551615"},
+	{Signed(-12345), "-12,345", "-12345"},
+	{Signed(math.MinInt64), "-9,223,372,036,854,775,808", "-9223372036854775808"},
+	{Bytes(4), "4 B", "4"},
+	{Bytes(34816), "34 KiB", "34816"},
+	{Limit(-1), "unlimited", "-1"},
+	{Limit(-5), "unlimited", "-1"},
+	{Limit(0), "0", "0"},
+	{Limit(1e6), "1,000,000", "1000000"},
+	{BytesLimit(-1), "unlimited", "-1"},
+	{BytesLimit(10240), "10 KiB", "10240"},
+	{Percent(92), "92%", "92"},
+	{Percent(92.38), "92.4%", "92.38"},
+	{Percent(math.NaN()), "-%", ""},
+	{Rate(1234.24), "1,234", "1234.24"},
+	{Rate(12.34), "12.3", "12.34"},
+	{Rate(1.5), "1.5", "1.5"},
+	{Since(now.Add(-182 * time.Second)), "3m2s ago", "2026-01-02T16:01:03+01:00"},
+	{Since(now.Add(5 * time.Second)), "in 5.00s", "2026-01-02T16:04:10+01:00"},
+	{Since{}, "never", ""},
+	{At(now.Add(5)), "2026-01-02 16:04:05", "2026-01-02T16:04:05.000000005+01:00"},
+	{At{}, "never", ""},
+	{Span(90 * time.Minute), "1h30m0s", "1h30m0s"},
+	{Span(3700 * time.Millisecond), "3.70s", "3.7s"},
+	{SpanLimit(0), "unlimited", "0s"},
+	{SpanLimit(-1), "unlimited", "-1ns"},
+	{SpanLimit(math.MaxInt64), "never", "2562047h47m16.854775807s"},
+	{SpanLimit(time.Hour), "1h0m0s", "1h0m0s"},
+	{Subject("a.b"), "a.b", "a.b"},
+	{Good("g"), "g", "g"},
+	{Warn("w"), "w", "w"},
+	{Bad("b"), "b", "b"},
+	{Key("k"), "k", "k"},
+	{Muted("m"), "m", "m"},
+	{Secret("s3cret"), "********", "********"},
+	{Secret(""), "", ""},
+	{Lines{"a", "b"}, "a\nb", "a, b"},
+	{Sprintf("%s of %s", Count(1000), Bytes(2048)), "1,000 of 2.0 KiB", "1000 of 2048"},
+	{"text", "text", "text"},
+	{[]byte("bytes"), "bytes", "bytes"},
+	{nil, "", ""},
+	{true, "true", "true"},
+	{12345, "12,345", "12345"},
+	{int8(-3), "-3", "-3"},
+	{uint32(1000), "1,000", "1000"},
+	{1234.5678, "1,234.568", "1234.5678"},
+	{-0.0001, "0", "-0.0001"},
+	{float32(0.5), "0.5", "0.5"},
+	{now, "2026-01-02 16:04:05", "2026-01-02T16:04:05+01:00"},
+	{25 * time.Millisecond, "25ms", "25ms"},
+	{[]string{"a", "b"}, "a, b", "a, b"},
+	{errors.New("boom"), "boom", "boom"},
+	{netip.MustParseAddr("127.0.0.1"), "127.0.0.1", "127.0.0.1"},
+	{&seven, "7", "7"},
+	{(*int)(nil), "", ""},
+	{(*strings.Builder)(nil), "", ""},
+	{[]int{1, 2}, "[1 2]", "[1 2]"},
+}
+
 func TestCellsInBothForms(t *testing.T) {
 	t.Parallel()
-	zone := time.FixedZone("X", 3600)
-	seven := 7
-	rows := []struct {
-		cell          any
-		humane, exact string
-	}{
-		{Count(0), "0", "0"},
-		{Count(999), "999", "999"},
-		{Count(12345), "12,345", "12345"},
-		{Count(math.MaxUint64), "18,446,744,073,709,551,615", "18446744073709551615"},
-		{Signed(-12345), "-12,345", "-12345"},
-		{Signed(math.MinInt64), "-9,223,372,036,854,775,808", "-9223372036854775808"},
-		{Bytes(4), "4 B", "4"},
-		{Bytes(34816), "34 KiB", "34816"},
-		{Limit(-1), "unlimited", "-1"},
-		{Limit(-5), "unlimited", "-1"},
-		{Limit(0), "0", "0"},
-		{Limit(1e6), "1,000,000", "1000000"},
-		{BytesLimit(-1), "unlimited", "-1"},
-		{BytesLimit(10240), "10 KiB", "10240"},
-		{Percent(92), "92%", "92"},
-		{Percent(92.38), "92.4%", "92.38"},
-		{Percent(math.NaN()), "-%", ""},
-		{Rate(1234.24), "1,234", "1234.24"},
-		{Rate(12.34), "12.3", "12.34"},
-		{Rate(1.5), "1.5", "1.5"},
-		{Since(now.Add(-182 * time.Second)), "3m2s ago", "2026-01-02T16:01:03+01:00"},
-		{Since(now.Add(5 * time.Second)), "in 5.00s", "2026-01-02T16:04:10+01:00"},
-		{Since{}, "never", ""},
-		{At(now.Add(5)), "2026-01-02 16:04:05", "2026-01-02T16:04:05.000000005+01:00"},
-		{At{}, "never", ""},
-		{Span(90 * time.Minute), "1h30m0s", "1h30m0s"},
-		{Span(3700 * time.Millisecond), "3.70s", "3.7s"},
-		{SpanLimit(0), "unlimited", "0s"},
-		{SpanLimit(-1), "unlimited", "-1ns"},
-		{SpanLimit(math.MaxInt64), "never", "2562047h47m16.854775807s"},
-		{SpanLimit(time.Hour), "1h0m0s", "1h0m0s"},
-		{Subject("a.b"), "a.b", "a.b"},
-		{Good("g"), "g", "g"},
-		{Warn("w"), "w", "w"},
-		{Bad("b"), "b", "b"},
-		{Key("k"), "k", "k"},
-		{Muted("m"), "m", "m"},
-		{Secret("s3cret"), "********", "********"},
-		{Secret(""), "", ""},
-		{Lines{"a", "b"}, "a\nb", "a, b"},
-		{Sprintf("%s of %s", Count(1000), Bytes(2048)), "1,000 of 2.0 KiB", "1000 of 2048"},
-		{"text", "text", "text"},
-		{[]byte("bytes"), "bytes", "bytes"},
-		{nil, "", ""},
-		{true, "true", "true"},
-		{12345, "12,345", "12345"},
-		{int8(-3), "-3", "-3"},
-		{uint32(1000), "1,000", "1000"},
-		{1234.5678, "1,234.568", "1234.5678"},
-		{-0.0001, "0", "-0.0001"},
-		{float32(0.5), "0.5", "0.5"},
-		{now, "2026-01-02 16:04:05", "2026-01-02T16:04:05+01:00"},
-		{25 * time.Millisecond, "25ms", "25ms"},
-		{[]string{"a", "b"}, "a, b", "a, b"},
-		{errors.New("boom"), "boom", "boom"},
-		{netip.MustParseAddr("127.0.0.1"), "127.0.0.1", "127.0.0.1"},
-		{&seven, "7", "7"},
-		{(*int)(nil), "", ""},
-		{(*strings.Builder)(nil), "", ""},
-		{[]int{1, 2}, "[1 2]", "[1 2]"},
-	}
-	for _, r := range rows {
+	for _, r := range cellRows {
 		humane := look{loc: zone, now: now}
 		exact := look{loc: zone, now: now, exact: true}
 		if got := humane.cell(r.cell).text; got != r.humane {
