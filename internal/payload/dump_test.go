@@ -1,0 +1,176 @@
+package payload
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/fail"
+)
+
+func TestDumpShape(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		m    *nats.Msg
+		want string
+	}{
+		{
+			&nats.Msg{Subject: "foo.1", Header: nats.Header{"A": {"1"}}, Data: []byte("hello")},
+			`{"Subject":"foo.1","Reply":"","Header":{"A":["1"]},"Data":"aGVsbG8=","Sub":null}`,
+		},
+		{&nats.Msg{Subject: "a", Reply: "r", Header: nats.Header{}}, `{"Subject":"a","Reply":"r","Header":null,"Data":"","Sub":null}`},
+	}
+	for _, r := range rows {
+		got, err := AppendDump([]byte(">"), r.m)
+		if err != nil || string(got) != ">"+r.want {
+			t.Errorf("%s, %v", got, err)
+		}
+		back, err := ParseDump(got[1:])
+		if err != nil || back.Subject != r.m.Subject || back.Reply != r.m.Reply || string(back.Data) != string(r.m.Data) || len(back.Header) != len(r.m.Header) {
+			t.Errorf("%+v, %v", back, err)
+		}
+	}
+}
+
+func TestDumpsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		``, `null`, `[]`, `{}`, `{"Subject":""}`, `{"Subject":"a","Payload":"x"}`, `{"Subject":"a","Data":"not base64!"}`, `{"Subject":"a"} {"Subject":"b"}`,
+	} {
+		if m, err := ParseDump([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "not a dumped message") {
+			t.Errorf("%s: %+v, %v", text, m, err)
+		}
+	}
+}
+
+func TestDumpStream(t *testing.T) {
+	t.Parallel()
+	var stream []byte
+	for _, s := range []string{"a", "b", "c"} {
+		stream, _ = AppendDump(stream, &nats.Msg{Subject: s, Data: []byte("x\ny\x00")})
+		stream = append(stream, 0)
+	}
+	for name, text := range map[string]string{"NUL": string(stream), "lines": strings.ReplaceAll(string(stream), "\x00", "\r\n"), "open end": strings.TrimSuffix(string(stream), "\x00")} {
+		r := NewDumpReader(strings.NewReader(text))
+		got := ""
+		for {
+			m, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got += m.Subject
+		}
+		if got != "abc" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	r := NewDumpReader(strings.NewReader(`{"Subject":"a"}` + "\x00oops\x00"))
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err == nil || !strings.HasPrefix(err.Error(), "dump 2: ") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestDumpDirectory(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "deep", "d")
+	d, err := OpenDumpDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []uint64{10, 2, 1} {
+		if _, err := d.Write(n, &nats.Msg{Subject: "s", Data: []byte{byte(n)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.WriteReply(2, &nats.Msg{Subject: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	path, err := d.Write(1, &nats.Msg{Subject: "again"})
+	if err != nil || path != filepath.Join(dir, "1.json") {
+		t.Fatal(path, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "notes.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := DumpFiles(dir)
+	var names []string
+	for _, f := range files {
+		names = append(names, filepath.Base(f))
+	}
+	if want := []string{"1.json", "2.json", "2_reply.json", "10.json"}; err != nil || !reflect.DeepEqual(names, want) {
+		t.Errorf("%v, %v", names, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := ParseDump(text); err != nil || m.Subject != "again" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 5 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	if runtime.GOOS != "windows" {
+		for p, want := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, path: 0o600} {
+			if info, err := os.Stat(p); err != nil || info.Mode() != want {
+				t.Errorf("%s: %v, %v", p, info.Mode(), err)
+			}
+		}
+	}
+	if _, err := OpenDumpDir(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a file as directory: %v", err)
+	}
+	if _, err := DumpFiles(filepath.Join(dir, "none")); fail.CodeOf(err) != fail.NotFound {
+		t.Errorf("no directory: %v", err)
+	}
+}
+
+func TestTextOrNot(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"": true, "plain\n\ttext\r\n": true, "grün ☃ 日本": true, "👨\u200d👩": true, "\ufeffbom": true,
+		"\x00": false, "esc\x1b[31m": false, "\xff": false, "del\x7f": false, "c1\u009b": false, "rtl\u202e": false, "\uFFFD": true,
+	} {
+		if got := IsText([]byte(text)); got != want {
+			t.Errorf("IsText(%q) = %v", text, got)
+		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		in   string
+		most int
+		want string
+		cut  bool
+	}{
+		{"hello", 0, "hello", false},
+		{"hello", 5, "hello", false},
+		{"hello", 3, "hel… (5 bytes)", true},
+		{"grün", 3, "gr… (5 bytes)", true},
+		{"☃☃", 4, "☃… (6 bytes)", true},
+		{"a\x00b", 0, `"a\x00b" (3 bytes)`, false},
+		{"\xff\xfe\xfd\xfc", 2, `"\xff\xfe"… (4 bytes)`, true},
+		{"esc\x1b[2J", 0, `"esc\x1b[2J" (7 bytes)`, false},
+		{"", 10, "", false},
+	}
+	for _, r := range rows {
+		if got, cut := Preview([]byte(r.in), r.most); got != r.want || cut != r.cut {
+			t.Errorf("%q at %d: %q, %v", r.in, r.most, got, cut)
+		}
+	}
+}
