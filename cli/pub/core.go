@@ -42,7 +42,7 @@ func newCore(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*core, 
 	}
 	conn, err := wire.Dial(ctx, opts)
 	if err != nil {
-		return nil, err
+		return nil, e.Nats.Explain(err)
 	}
 	c := &core{e: e, conn: conn, pub: wire.NewPublisher(ctx, conn, false), receipt: r, began: e.Clock.Now()}
 	c.silent = o.quiet || e.Out.Machine()

@@ -58,8 +58,6 @@ A message is reported as published when the server has processed it; with --jets
 			{Line: "nats pub hello.world 'Hello!'", Says: `Published 6 bytes to "hello.world"`, About: "One message"},
 			{Line: "nats pub 'sensor.{{Count}}' '{\"id\":\"{{ID}}\"}' --count 10", Says: "sensor.10", About: "Ten messages, each with its own subject and body"},
 			{Line: `printf 'one\ntwo\n' | nats pub lines --send-on newline`, Says: "Published", About: "A message for each line"},
-			{Line: "nats pub orders.new 42 -H Nats-Msg-Id:42 -J", Says: "Stored in Stream: ORDERS Sequence: 1", About: "Store in a stream, once for each id",
-				Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},
 		Bind: bindPub, Check: checkPub, Run: runPub,
 	}

@@ -57,6 +57,8 @@ type Connector interface {
 	Options(context.Context) (nats.Options, error)
 	// Deadline bounds ctx by --timeout.
 	Deadline(context.Context) (context.Context, context.CancelFunc)
+	// Explain makes an error of connecting with Options name the server, the origin of the setting and the way out.
+	Explain(error) error
 	// Allowed ends the returned context when the server refuses something, with the violation as its cause, so that a
 	// request that is not let through fails at once; contexts.Refusal then gives the reason.
 	Allowed(context.Context) (context.Context, context.CancelFunc)

@@ -17,13 +17,13 @@ func canonical(m *fisk.ApplicationModel, args []string) []string {
 	for len(args) > 0 {
 		args = args[w.take(args):]
 	}
+	if len(w.positional) > 0 && len(w.commands) > 0 {
+		// An unknown command comes first, so that it is what the parser complains of, and not a flag of what was meant.
+		return append(append(w.path, w.positional...), w.flags...)
+	}
 	out := append(w.path, w.flags...)
 	if len(w.positional) == 0 {
 		return out
-	}
-	// An unknown command must be seen by the parser as a word in command position.
-	if len(w.commands) > 0 {
-		return append(out, w.positional...)
 	}
 	return append(append(out, "--"), w.positional...)
 }

@@ -100,6 +100,14 @@ func (c *connector) Deadline(ctx context.Context) (context.Context, context.Canc
 	return m.Deadline(ctx)
 }
 
+func (c *connector) Explain(err error) error {
+	m, rerr := c.get(context.Background())
+	if rerr != nil {
+		return err
+	}
+	return m.Explain(err)
+}
+
 func (c *connector) Allowed(ctx context.Context) (context.Context, context.CancelFunc) {
 	m, err := c.get(ctx)
 	if err != nil {
