@@ -246,10 +246,10 @@ func TestPublishUsage(t *testing.T) {
 		"pub foo x --sleep '1h junk'":  "--sleep",
 		"pub batch.a x --atomic":       "STDIN with --send-on=newline",
 		"pub s b --schedule-at 2030-01-02T15:04:05Z --schedule-after 1s --schedule-dest d": "exclude each other",
-		"pub s b --schedule-after 0s --schedule-dest d":                                   "--schedule-after",
-		"pub s b --schedule-every 1s --schedule-cron '@hourly' --schedule-dest d":         "exclude each other",
-		"pub s b --schedule-after 1s":                                                     "--schedule-dest",
-		"pub": "required argument 'subject' not provided",
+		"pub s b --schedule-after 0s --schedule-dest d":                                    "--schedule-after",
+		"pub s b --schedule-every 1s --schedule-cron '@hourly' --schedule-dest d":          "exclude each other",
+		"pub s b --schedule-after 1s":                                                      "--schedule-dest",
+		"pub":                                                                              "required argument 'subject' not provided",
 	} {
 		clitest.New(t, Command()).Fails(fail.Usage, line, says)
 	}
@@ -407,4 +407,3 @@ func TestBulkWithoutTerminal(t *testing.T) {
 	}
 	h.only(30)
 }
-

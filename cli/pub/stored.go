@@ -26,8 +26,8 @@ type stored struct {
 	window   *publish.Window
 	receipt  *receipt
 	each     bool
-	keep     bool // acknowledgements, for JSON
-	stop     bool // at the first failure
+	keep     bool       // acknowledgements, for JSON
+	stop     bool       // at the first failure
 	mu       sync.Mutex // guards what follows, and the receipt
 	failed   error
 	lines    map[int]message // messages under way, without their bodies, by their place
