@@ -59,6 +59,16 @@ func TestNobodyListens(t *testing.T) {
 	wantError(t, err, fail.Unreachable, "(default)", "--server")
 }
 
+// localhost may have several addresses, of which the server listens on one.
+func TestNamesWithSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	s := runServer(t, nil)
+	u := strings.Replace(s.ClientURL(), "127.0.0.1", "localhost", 1)
+	connected(t, manager(t, resolved(t, flags("server", u)), contexts.Options{}))
+	_, err := manager(t, resolved(t, flags("server", strings.Replace(closedPort(t), "127.0.0.1", "localhost", 1))), contexts.Options{}).Conn(t.Context())
+	wantError(t, err, fail.Unreachable, "nats: no servers available for connection")
+}
+
 func TestNamesThatDoNotExist(t *testing.T) {
 	t.Parallel()
 	_, err := manager(t, resolved(t, flags("server", "nats://nope.invalid:1")), contexts.Options{}).Conn(t.Context())
