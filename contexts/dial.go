@@ -33,13 +33,14 @@ func route(r Resolved) (tunnel.Dial, error) {
 type dialer struct {
 	dial    tunnel.Dial
 	timeout time.Duration
+	limit   bool // put a deadline on new connections; the client must clear it, as nats.go does
 
 	mu     sync.Mutex
 	ctx    context.Context
 	guards []func() bool // stop closing connections when ctx ends
 }
 
-// Dial implements nats.CustomDialer. The deadline it sets covers what the client does before it sets its own, such as TLS for websockets.
+// Dial implements nats.CustomDialer. The deadline covers what nats.go does before it sets its own, such as TLS for websockets.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	d.mu.Lock()
 	ctx := d.ctx
@@ -50,9 +51,11 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.SetDeadline(time.Now().Add(d.timeout)); err != nil {
-		_ = c.Close()
-		return nil, err
+	if d.limit {
+		if err := c.SetDeadline(time.Now().Add(d.timeout)); err != nil {
+			_ = c.Close()
+			return nil, err
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

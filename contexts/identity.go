@@ -41,8 +41,12 @@ func kinds() [][]Key {
 	return [][]Key{{KeyUser, KeyPassword}, {KeyCreds}, {KeyNKey}, {KeyJWT, KeySeed}}
 }
 
+// rank is how explicitly a kind was given; a password or seed alone is no identity.
 func (w *resolving) rank(kind []Key) OriginKind {
 	var r OriginKind
+	if len(w.picks[kind[0]].values) == 0 {
+		return r
+	}
 	for _, k := range kind {
 		if p := w.picks[k]; len(p.values) > 0 {
 			r = max(r, p.from.Kind)

@@ -150,7 +150,7 @@ func (m *Manager) connect(ctx context.Context, o nats.Options, opts ...nats.Opti
 	if err != nil {
 		return nil, err
 	}
-	d := &dialer{dial: out, timeout: o.Timeout, ctx: ctx}
+	d := &dialer{dial: out, timeout: o.Timeout, limit: true, ctx: ctx}
 	o.CustomDialer, o.SkipHostLookup = d, true
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {

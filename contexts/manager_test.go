@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -18,46 +17,6 @@ import (
 	"github.com/natskit/natskit/contexts"
 	"github.com/natskit/natskit/internal/fail"
 )
-
-// lines collects what a Manager says.
-type lines struct {
-	mu   sync.Mutex
-	text []string
-	more chan struct{}
-}
-
-func newLines() *lines { return &lines{more: make(chan struct{}, 1000)} }
-
-func (l *lines) warn(format string, args ...any) {
-	l.mu.Lock()
-	l.text = append(l.text, fmt.Sprintf(format, args...))
-	l.mu.Unlock()
-	l.more <- struct{}{}
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.warn("%s", p)
-	return len(p), nil
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.text, "\n")
-}
-
-// wait returns when some line holds the text.
-func (l *lines) wait(t *testing.T, want string) {
-	t.Helper()
-	late := time.After(30 * time.Second)
-	for !strings.Contains(l.String(), want) {
-		select {
-		case <-l.more:
-		case <-late:
-			t.Fatalf("no %q in %q", want, l.String())
-		}
-	}
-}
 
 // closedPort is a loopback URL where nothing listens.
 func closedPort(t *testing.T) string {
@@ -98,6 +57,16 @@ func TestNobodyListens(t *testing.T) {
 	}
 	_, err := manager(t, contexts.Resolved{URL: dead}, contexts.Options{}).Conn(t.Context())
 	wantError(t, err, fail.Unreachable, "(default)", "--server")
+}
+
+// localhost may have several addresses, of which the server listens on one.
+func TestNamesWithSeveralAddresses(t *testing.T) {
+	t.Parallel()
+	s := runServer(t, nil)
+	u := strings.Replace(s.ClientURL(), "127.0.0.1", "localhost", 1)
+	connected(t, manager(t, resolved(t, flags("server", u)), contexts.Options{}))
+	_, err := manager(t, resolved(t, flags("server", strings.Replace(closedPort(t), "127.0.0.1", "localhost", 1))), contexts.Options{}).Conn(t.Context())
+	wantError(t, err, fail.Unreachable, "nats: no servers available for connection")
 }
 
 func TestNamesThatDoNotExist(t *testing.T) {

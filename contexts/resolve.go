@@ -114,7 +114,7 @@ func (w *resolving) admit(ctx context.Context, s *Store, st *Stored) error {
 	if !st.from.trusted {
 		return st.from.fence(st)
 	}
-	if _, err := s.backend(nil).FileBackend.Load(ctx, st.Name); err == nil {
+	if _, err := s.backend(nil).Load(ctx, st.Name); err == nil {
 		w.warn("context %q is the one of %s, not your own of that name", st.Name, st.from.dir)
 	}
 	return nil

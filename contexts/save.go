@@ -24,7 +24,7 @@ func (s *Store) Save(ctx context.Context, st *Stored) error {
 		return err // before the context is written, so that both are written or none
 	}
 	b := s.backend(st.doc)
-	if now, err := b.FileBackend.Load(ctx, st.Name); err == nil && !bytes.Equal(now, st.read) {
+	if now, err := b.Load(ctx, st.Name); err == nil && !bytes.Equal(now, st.read) {
 		return fail.Newf(fail.Failure, "context %q: %w since it was read", st.Name, natscontext.ErrConflict)
 	}
 	raw, err := st.doc.MarshalJSON()
@@ -92,7 +92,7 @@ func (s *Store) Delete(ctx context.Context, name string, force bool) error {
 		return fail.Usagef("%w", err)
 	}
 	b := s.backend(nil)
-	if _, err := b.FileBackend.Load(ctx, name); errors.Is(err, natscontext.ErrNotFound) {
+	if _, err := b.Load(ctx, name); errors.Is(err, natscontext.ErrNotFound) {
 		if st, err := s.Load(ctx, name); err == nil {
 			return readOnly(st)
 		}

@@ -70,21 +70,10 @@ func (st *Stored) Label() string {
 // Text is one value of the file by its JSON key, unexpanded; empty when it is not there or not a string. It may be a secret.
 func (st *Stored) Text(key string) string { return st.doc.Text(key) }
 
-// backend is natscontext's own for files, except that it tells broken files from missing ones and, on save, keeps what base
-// holds beyond the settings that natscontext knows.
+// backend is natscontext's own for files, except that a save keeps what base holds beyond the settings that natscontext knows.
 type backend struct {
 	*natscontext.FileBackend
 	base jsonfile.Object
-}
-
-// Load is FileBackend.Load, with a *BrokenError for what cannot be a context.
-func (b *backend) Load(ctx context.Context, name string) ([]byte, error) {
-	data, err := b.FileBackend.Load(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	_, _, err = decode(fmt.Sprintf("context %q", name), b.Path(name), data)
-	return data, err
 }
 
 // Save merges the settings in data into base and stores the whole.
@@ -172,7 +161,7 @@ func (s *Store) notFound(name string, err error) error {
 
 func (s *Store) loadOwn(ctx context.Context, name string) (*Stored, error) {
 	b := s.backend(nil)
-	data, err := b.FileBackend.Load(ctx, name)
+	data, err := b.Load(ctx, name)
 	if err != nil {
 		if errors.Is(err, natscontext.ErrNotFound) {
 			return nil, err

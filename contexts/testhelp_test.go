@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -214,4 +216,44 @@ func isBroken(err error) *contexts.BrokenError {
 	var b *contexts.BrokenError
 	errors.As(err, &b)
 	return b
+}
+
+// lines collects what a Manager says.
+type lines struct {
+	mu   sync.Mutex
+	text []string
+	more chan struct{}
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{}, 1000)} }
+
+func (l *lines) warn(format string, args ...any) {
+	l.mu.Lock()
+	l.text = append(l.text, fmt.Sprintf(format, args...))
+	l.mu.Unlock()
+	l.more <- struct{}{}
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.warn("%s", p)
+	return len(p), nil
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.text, "\n")
+}
+
+// wait returns when some line holds the text.
+func (l *lines) wait(t *testing.T, want string) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	for !strings.Contains(l.String(), want) {
+		select {
+		case <-l.more:
+		case <-late:
+			t.Fatalf("no %q in %q", want, l.String())
+		}
+	}
 }

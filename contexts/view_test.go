@@ -163,6 +163,15 @@ func TestS8_EditRoundTripLeavesNoFiles(t *testing.T) {
 	if files := strings.Count(b.snapshot(), "\n"+filepath.Dir(b.path("n"))+string(filepath.Separator)); files != 1 {
 		t.Errorf("S8: files are left:\n%s", b.snapshot())
 	}
+	other := strings.Replace(string(text), "future:", "future: [1, {a: b}] #", 1)
+	if i := strings.Index(other, "] #"); i > 0 {
+		other = other[:i+1] + "\n"
+	}
+	if changed, err := same.Edited([]byte(other)); err != nil || changed.Text("future") != "" {
+		t.Errorf("%v", err)
+	} else if raw, err := changed.JSON(true); err != nil || !strings.Contains(string(raw), `"future":[1,{"a":"b"}]`) {
+		t.Errorf("%s %v", raw, err)
+	}
 	edited := strings.NewReplacer("url: $SRV", "url: nats://new:1", "tls_first: true\n", "", "http_proxy: \"\"", "http_proxy: p:3128", "ws_headers: []", "ws_headers: ['A: 1', 'B: 2']", "token: \"\"", "token: 12345").Replace(string(text))
 	edited = edited[:strings.Index(edited, "future:")]
 	next, err := same.Edited([]byte(edited))
