@@ -7,6 +7,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/meta"
+	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
 	"github.com/natskit/natskit/internal/command"
@@ -22,6 +23,7 @@ func Tree() []command.Node {
 	nodes := []command.Node{
 		pub.Command(),
 		rtt.Command(),
+		micro.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }
