@@ -36,7 +36,7 @@ func TestRefusedRequestsFailAtOnce(t *testing.T) {
 		s, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Hour))
 		must(t, err)
 		cfg := js.DefaultStream("P")
-		_, _, err = js.New(s).Create(t.Context(), cfg)
+		_, err = js.New(s).Create(t.Context(), cfg)
 		if fail.CodeOf(err) != fail.Unreachable {
 			t.Fatalf("%s: code %d of %v", user, fail.CodeOf(err), err)
 		}
@@ -99,7 +99,7 @@ func TestListsArePaged(t *testing.T) {
 	for i := range n {
 		cfg := js.DefaultStream(fmt.Sprintf("S%04d", i))
 		must(t, (&js.Settings{Subjects: []string{fmt.Sprintf("s.%d", i)}, Storage: ptr("memory")}).Apply(cfg))
-		if _, _, err := c.Create(t.Context(), cfg); err != nil {
+		if _, err := c.Create(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, cfg.Text("name"))
@@ -218,7 +218,7 @@ func TestDirect(t *testing.T) {
 	}
 	cfg := js.DefaultStream("CLOSED")
 	must(t, (&js.Settings{Subjects: []string{"closed"}, AllowDirect: ptr(false)}).Apply(cfg))
-	_, _, err := c.Create(t.Context(), cfg)
+	_, err := c.Create(t.Context(), cfg)
 	must(t, err)
 	if err := c.Direct(t.Context(), "CLOSED", js.DirectRequest{Seq: 1, Batch: 1}, collect); !errors.Is(err, js.ErrNoDirect) {
 		t.Errorf("not allowed: %v", err)
@@ -299,5 +299,41 @@ func TestUpdateKeepsWhatIsUnknown(t *testing.T) {
 	}
 	if want := `{"name":"X","subjects":["x"],"max_msgs":7,"no_ack":true,"metadata":{"own":"1"},"brand_new":{"depth":18446744073709551615}}`; sent != want {
 		t.Errorf("sent %s\nwant %s", sent, want)
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	c, s := client(t)
+	orders(t, c, s)
+	must(t, c.DeleteMessage(t.Context(), "ORDERS", 3, true))
+	third, err := c.Message(t.Context(), "ORDERS", 4)
+	must(t, err)
+	rows := []struct {
+		r    js.Range
+		want []uint64
+	}{
+		{js.Range{}, []uint64{1, 2, 4, 5, 6, 7}},
+		{js.Range{Seq: 3, Limit: 2}, []uint64{4, 5}},
+		{js.Range{Filter: "orders.old"}, []uint64{7}},
+		{js.Range{UpTo: 4}, []uint64{1, 2, 4}},
+		{js.Range{Since: &third.Time, Filter: "orders.new"}, []uint64{4, 5, 6}},
+		{js.Range{Seq: 8}, nil},
+		{js.Range{Filter: "none"}, nil},
+	}
+	for _, r := range rows {
+		for _, direct := range []bool{true, false} {
+			var got []uint64
+			must(t, c.Read(t.Context(), "ORDERS", r.r, direct, func(m *js.DirectMessage) error {
+				got = append(got, m.Sequence)
+				if want := []string{string(rune('0' + m.Sequence))}; m.Subject == "orders.new" && !slices.Equal(m.Header["X-N"], want) {
+					t.Errorf("message %d: header %v", m.Sequence, m.Header)
+				}
+				return nil
+			}))
+			if !slices.Equal(got, r.want) {
+				t.Errorf("%+v direct %v: %v, want %v", r.r, direct, got, r.want)
+			}
+		}
 	}
 }

@@ -30,6 +30,9 @@ func ReadConsumer(file string, data []byte, current *Config) (*Config, error) {
 }
 
 func read(file string, data []byte, t reflect.Type, current *Config, pattern string) (*Config, error) {
+	if file == "-" {
+		file = "standard input"
+	}
 	root, err := parse(data)
 	if err != nil {
 		var at *syntaxError
@@ -51,11 +54,7 @@ func read(file string, data []byte, t reflect.Type, current *Config, pattern str
 	}
 	doc, _ := d.value(root, t, "", known).(map[string]any)
 	if len(d.problems) > 0 {
-		e := fail.Usagef("%s", strings.Join(d.problems, "\n"))
-		if d.hint != "" {
-			return nil, e.WithHint("%s", d.hint)
-		}
-		return nil, e
+		return nil, fail.Usagef("%s", strings.Join(d.problems, "\n"))
 	}
 	return (&Config{doc: doc}).StripReserved(), nil
 }
@@ -64,7 +63,6 @@ func read(file string, data []byte, t reflect.Type, current *Config, pattern str
 type decoder struct {
 	file     string
 	problems []string
-	hint     string
 }
 
 func (d *decoder) problem(line int, format string, args ...any) {
@@ -124,11 +122,7 @@ func (d *decoder) object(n *node, t reflect.Type, path string, current any) any 
 			out[k.name] = k.value.plain()
 		default:
 			candidates := slices.Sorted(maps.Keys(known))
-			hint := didYouMean(k.name, candidates)
-			d.problem(k.line, "unknown key %q%s", at(path, k.name), prefixed(", ", hint))
-			if d.hint == "" && hint != "" {
-				d.hint = hint
-			}
+			d.problem(k.line, "unknown key %q%s", at(path, k.name), prefixed(", ", didYouMean(k.name, candidates)))
 		}
 	}
 	return out

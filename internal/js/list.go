@@ -1,6 +1,7 @@
 package js
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,7 +54,36 @@ func (s Stream) MarshalJSON() ([]byte, error) {
 		fmt.Fprintf(&b, "%q:%s", k, v)
 	}
 	b.WriteByte('}')
-	return []byte(b.String()), nil
+	return unescapeHTML([]byte(b.String())), nil
+}
+
+// unescapeHTML writes <, > and & plainly where a JSON document has them as \u003c, \u003e and \u0026.
+func unescapeHTML(doc []byte) []byte {
+	if !bytes.Contains(doc, []byte(`\u00`)) {
+		return doc
+	}
+	out := make([]byte, 0, len(doc))
+	for i := 0; i < len(doc); i++ {
+		if doc[i] != '\\' || i+1 >= len(doc) {
+			out = append(out, doc[i])
+			continue
+		}
+		switch rest := doc[i:]; {
+		case bytes.HasPrefix(rest, []byte(`\u003c`)):
+			out = append(out, '<')
+			i += 5
+		case bytes.HasPrefix(rest, []byte(`\u003e`)):
+			out = append(out, '>')
+			i += 5
+		case bytes.HasPrefix(rest, []byte(`\u0026`)):
+			out = append(out, '&')
+			i += 5
+		default:
+			out = append(out, doc[i], doc[i+1])
+			i++
+		}
+	}
+	return out
 }
 
 // UnmarshalJSON keeps the document and decodes what is known of it.

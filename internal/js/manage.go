@@ -2,7 +2,6 @@ package js
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/nats-io/jsm.go/api"
@@ -10,52 +9,37 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 )
 
-// Create makes a stream of the configuration. created is false when an identical one was there already. A server that is too old
+// Create makes a stream of the configuration; where an identical one is there already, that is returned. A server that is too old
 // for what the configuration asks refuses, instead of ignoring what it does not know.
-func (c *Client) Create(ctx context.Context, cfg *Config) (s Stream, created bool, err error) {
-	raw, level, err := c.prepare(cfg)
-	if err != nil {
-		return s, false, err
-	}
-	name := cfg.Text("name")
-	data, err := c.Request(ctx, "STREAM.CREATE."+name, raw, level)
-	if err != nil {
-		return s, false, c.levelError(ctx, name, level, err)
-	}
-	var r struct {
-		DidCreate bool `json:"did_create"`
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return s, false, fmt.Errorf("stream %s: reading the response: %w", name, err)
-	}
-	return s, r.DidCreate, s.UnmarshalJSON(data)
+func (c *Client) Create(ctx context.Context, cfg *Config) (Stream, error) {
+	return c.store(ctx, "CREATE", cfg)
 }
 
 // Update replaces the configuration of the stream it names.
 func (c *Client) Update(ctx context.Context, cfg *Config) (Stream, error) {
+	return c.store(ctx, "UPDATE", cfg)
+}
+
+func (c *Client) store(ctx context.Context, verb string, cfg *Config) (Stream, error) {
 	var s Stream
-	raw, level, err := c.prepare(cfg)
+	name := cfg.Text("name")
+	if err := CheckName("stream", name); err != nil {
+		return s, err
+	}
+	typed, err := cfg.Stream()
 	if err != nil {
 		return s, err
 	}
-	name := cfg.Text("name")
-	data, err := c.Request(ctx, "STREAM.UPDATE."+name, raw, level)
+	raw, err := cfg.MarshalJSON()
+	if err != nil {
+		return s, err
+	}
+	level := RequiredLevel(typed)
+	data, err := c.Request(ctx, "STREAM."+verb+"."+name, raw, level)
 	if err != nil {
 		return s, c.levelError(ctx, name, level, err)
 	}
 	return s, s.UnmarshalJSON(data)
-}
-
-func (c *Client) prepare(cfg *Config) ([]byte, int, error) {
-	if err := CheckName("stream", cfg.Text("name")); err != nil {
-		return nil, 0, err
-	}
-	typed, err := cfg.Stream()
-	if err != nil {
-		return nil, 0, err
-	}
-	raw, err := cfg.MarshalJSON()
-	return raw, RequiredLevel(typed), err
 }
 
 // levelError explains why a server refused a configuration that needs a higher API level than it has.

@@ -56,7 +56,7 @@ func orders(t *testing.T, c *js.Client, s jetstream.JetStream) {
 	t.Helper()
 	cfg := js.DefaultStream("ORDERS")
 	must(t, (&js.Settings{Subjects: []string{"orders.>"}}).Apply(cfg))
-	if _, _, err := c.Create(t.Context(), cfg); err != nil {
+	if _, err := c.Create(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 6 {

@@ -46,11 +46,7 @@ func ParseSource(flag, text string) (Source, error) {
 	d := decoder{file: "--" + flag}
 	doc, _ := d.value(root, reflect.TypeFor[api.StreamSource](), "", nil).(map[string]any)
 	if len(d.problems) > 0 {
-		e := fail.Usagef("%s", strings.Join(d.problems, "\n"))
-		if d.hint != "" {
-			e = e.WithHint("%s", d.hint)
-		}
-		return Source{}, e
+		return Source{}, fail.Usagef("%s", strings.Join(d.problems, "\n"))
 	}
 	s := Source{doc: doc, Given: true}
 	if s.Name() == "" {

@@ -47,6 +47,9 @@ func streamRules(cfg api.StreamConfig) []string {
 	if cfg.DiscardNewPer && cfg.Discard != api.DiscardNew {
 		out = append(out, "discard_new_per_subject: needs discard new: pass --discard new")
 	}
+	if cfg.RollupAllowed && cfg.DenyPurge {
+		out = append(out, "allow_rollup_hdrs: a roll-up purges, which deny_purge refuses")
+	}
 	if cfg.Duplicates > 0 && cfg.MaxAge > 0 && cfg.Duplicates > cfg.MaxAge {
 		out = append(out, "duplicate_window: is longer than the maximum age of messages")
 	}
