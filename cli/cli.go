@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
+	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/embedded"
 	"github.com/natskit/natskit/internal/env"
@@ -22,6 +23,7 @@ func Tree() []command.Node {
 	nodes := []command.Node{
 		pub.Command(),
 		rtt.Command(),
+		stream.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

@@ -122,7 +122,7 @@ func (d *decoder) object(n *node, t reflect.Type, path string, current any) any 
 			out[k.name] = k.value.plain()
 		default:
 			candidates := slices.Sorted(maps.Keys(known))
-			d.problem(k.line, "unknown key %q%s", at(path, k.name), prefixed(", ", didYouMean(k.name, candidates)))
+			d.problem(k.line, "unknown key %q%s", at(path, k.name), prefixed(", ", fail.DidYouMean("", k.name, candidates)))
 		}
 	}
 	return out

@@ -269,7 +269,7 @@ func (c *Client) StreamError(ctx context.Context, stream string, err error) erro
 	}); lerr != nil {
 		return e
 	}
-	if h := didYouMean(stream, names); h != "" {
+	if h := fail.DidYouMean("", stream, names); h != "" {
 		return e.WithHint("%s", h)
 	}
 	return e.WithHint("nats stream ls")
