@@ -10,6 +10,7 @@ import (
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
+	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/embedded"
 	"github.com/natskit/natskit/internal/env"
@@ -24,6 +25,7 @@ func Tree() []command.Node {
 		pub.Command(),
 		rtt.Command(),
 		micro.Command(),
+		stream.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

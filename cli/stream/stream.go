@@ -1,0 +1,38 @@
+// Package stream is the commands about JetStream streams.
+package stream
+
+import (
+	"github.com/choria-io/fisk"
+
+	"github.com/natskit/natskit/internal/command"
+)
+
+// Command is `nats stream`.
+func Command() command.Node {
+	g := &group{}
+	return command.Group{
+		Meta: command.Meta{
+			Name: "stream", Aliases: []string{"str", "st", "ms", "s"}, Short: "Manage streams and the messages in them",
+			Long: "A stream stores the messages of its subjects. Streams that back buckets and MQTT sessions (KV_, OBJ_, $MQTT_) are left out of lists and of questions unless --all is given.",
+		},
+		Bind: func(c *fisk.CmdClause) {
+			*g = group{}
+			c.Flag("all", "Show the streams behind buckets and MQTT sessions too").Short('a').UnNegatableBoolVar(&g.all)
+		},
+		Nodes: func() []command.Node {
+			return []command.Node{
+				addVerb(),
+				lsVerb(g),
+				infoVerb(g),
+				stateVerb(g),
+				rmVerb(g),
+				purgeVerb(g),
+				viewVerb(g),
+				getVerb(g),
+			}
+		},
+	}
+}
+
+// group is what the verbs share: the flags of the group.
+type group struct{ all bool }
