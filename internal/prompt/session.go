@@ -13,9 +13,15 @@ import (
 )
 
 // console is the terminal device: one file on Unix, two on Windows.
-type console struct{ in, out *os.File }
+type console struct {
+	in, out *os.File
+	shared  bool // the files belong to somebody else, and stay open
+}
 
 func (c *console) close() {
+	if c.shared {
+		return
+	}
 	_ = c.in.Close()
 	if c.out != c.in {
 		_ = c.out.Close()
