@@ -13,6 +13,7 @@ import (
 	natsd "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fail"
 )
 
@@ -165,7 +166,8 @@ func TestSubscriberIsFoundTooSlow(t *testing.T) {
 		sockets <- s
 		return s, err
 	})
-	s := open(t, Config{Options: o, Event: ev.add}, "s")
+	o.ReconnectWait = 0
+	s := open(t, Config{Options: o, Event: ev.add, Clock: clock.NewManual(time.Unix(1, 0))}, "s") // no time passes: there is no pause
 	sock := <-sockets
 	sock.mu.Lock() // our end stops reading, as a machine too slow would
 	r := run(t, s)

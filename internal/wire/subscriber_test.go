@@ -60,6 +60,11 @@ func (r *running) expect(t *testing.T, body string) {
 			t.Fatalf("got %q, want %q", got, body)
 		}
 	case err := <-r.done:
+		r.done <- err
+		if len(r.bodies) > 0 {
+			r.expect(t, body)
+			return
+		}
 		t.Fatalf("Run ended: %v", err)
 	case <-time.After(patience):
 		t.Fatalf("%q did not come", body)
