@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -101,7 +102,7 @@ func (s *script) get(n int) (got int) {
 			}
 			got++
 			msgs++
-			digits, _, _ := cut(s.m.Payload)
+			digits, _, _ := bytes.Cut(s.m.Payload, []byte(" "))
 			if n, ok := number(digits); !ok || n != s.expect {
 				s.t.Fatalf("message %d came where %d was due", n, s.expect)
 			}

@@ -164,6 +164,10 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (e *endless) Write(p []byte) (int, error) { return len(p), nil }
+
+func (e *endless) Close() error { return nil }
+
 func (e *endless) SetReadDeadline(time.Time) error { return nil }
 
 // parsed is a Conn that reads msg, a printf format with the number of the message, for ever.

@@ -2,17 +2,11 @@ package wire
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/jwt/v2"
 	natsd "github.com/nats-io/nats-server/v2/server"
@@ -220,119 +214,6 @@ func TestDialJWT(t *testing.T) {
 	}
 }
 
-func TestDialTLS(t *testing.T) {
-	t.Parallel()
-	ca := newAuthority(t)
-	plain := startServer(t, "")
-	secure := startServer(t, "", func(o *natsd.Options) { o.TLSConfig = ca.serverConfig(t) })
-	first := startServer(t, "", func(o *natsd.Options) { o.TLSConfig, o.TLSHandshakeFirst = ca.serverConfig(t), true })
-	mutual := startServer(t, "", func(o *natsd.Options) {
-		o.TLSConfig, o.TLSVerify = ca.serverConfig(t), true
-		o.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
-	})
-	trust := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.pool}
-	rows := []struct {
-		name   string
-		server *natsd.Server
-		set    func(*nats.Options)
-		err    string
-	}{
-		{"asked for by the server", secure, func(o *nats.Options) { o.TLSConfig = trust }, ""},
-		{"asked for by the URL", secure, func(o *nats.Options) {
-			o.Url, o.TLSConfig = strings.Replace(o.Url, "nats:", "tls:", 1), trust
-		}, ""},
-		{"by host name", secure, func(o *nats.Options) {
-			o.Url, o.TLSConfig = strings.Replace(o.Url, "127.0.0.1", "localhost", 1), trust
-		}, ""},
-		{"roots of a callback", secure, func(o *nats.Options) {
-			o.RootCAsCB = func() (*x509.CertPool, error) { return ca.pool, nil }
-		}, ""},
-		{"unknown authority", secure, func(*nats.Options) {}, "certificate signed by unknown authority"},
-		{"wrong name", secure, func(o *nats.Options) {
-			o.TLSConfig = trust.Clone()
-			o.TLSConfig.ServerName = "example.net"
-		}, "example.net"},
-		{"first", first, func(o *nats.Options) { o.TLSConfig, o.TLSHandshakeFirst = trust, true }, ""},
-		{"client certificate", mutual, func(o *nats.Options) {
-			o.TLSConfig = trust.Clone()
-			o.TLSConfig.Certificates = []tls.Certificate{ca.issue(t)}
-		}, ""},
-		{"client certificate of a callback", mutual, func(o *nats.Options) {
-			o.TLSConfig = trust
-			o.TLSCertCB = func() (tls.Certificate, error) { return ca.issue(t), nil }
-		}, ""},
-		{"no client certificate", mutual, func(o *nats.Options) { o.TLSConfig = trust }, "certificate required"},
-		{"not offered", plain, func(o *nats.Options) { o.Secure, o.TLSConfig = true, trust }, nats.ErrSecureConnWanted.Error()},
-	}
-	for _, r := range rows {
-		t.Run(r.name, func(t *testing.T) {
-			o := testOptions()
-			o.Url = "nats://" + r.server.Addr().String()
-			r.set(&o)
-			c, err := Dial(testContext(t), o)
-			if r.err != "" {
-				if err == nil || !strings.Contains(err.Error(), r.err) || fail.CodeOf(err) != fail.Unreachable {
-					t.Fatalf("%v (code %d), want %q", err, fail.CodeOf(err), r.err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = c.Close() }()
-			if !c.Encrypted() {
-				t.Error("not encrypted")
-			}
-			echo(t, c)
-		})
-	}
-}
-
-func TestDialWebsocket(t *testing.T) {
-	t.Parallel()
-	ca := newAuthority(t)
-	ws := startServer(t, "", func(o *natsd.Options) {
-		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: -1, NoTLS: true, Compression: true}
-	})
-	wss := startServer(t, "", func(o *natsd.Options) {
-		o.Websocket = natsd.WebsocketOpts{Host: "127.0.0.1", Port: -1, TLSConfig: ca.serverConfig(t), HandshakeTimeout: patience}
-	})
-	rows := []struct {
-		name, url string
-		set       func(*nats.Options)
-	}{
-		{"plain", ws.WebsocketURL(), func(*nats.Options) {}},
-		{"compressed", ws.WebsocketURL(), func(o *nats.Options) { o.Compression = true }},
-		{"path and headers", ws.WebsocketURL(), func(o *nats.Options) {
-			o.ProxyPath = "nats"
-			o.WebSocketConnectionHeadersHandler = func() (http.Header, error) { return http.Header{"X-Test": {"1"}}, nil }
-		}},
-		{"encrypted", wss.WebsocketURL(), func(o *nats.Options) { o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.pool} }},
-		{"encrypted, compression not taken", wss.WebsocketURL(), func(o *nats.Options) {
-			o.Compression = true
-			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.pool}
-		}},
-	}
-	for _, r := range rows {
-		t.Run(r.name, func(t *testing.T) {
-			o := testOptions(r.url)
-			r.set(&o)
-			c := dial(t, o)
-			echo(t, c)
-			if err := c.Ping(testContext(t)); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if _, err := Dial(testContext(t), testOptions(ws.WebsocketURL(), ws.ClientURL())); !errors.Is(err, nats.ErrMixingWebsocketSchemes) {
-		t.Error(err)
-	}
-	_, err := Dial(testContext(t), testOptions("ws://"+httpServer(t)))
-	if err == nil || !strings.Contains(err.Error(), "418") {
-		t.Error(err)
-	}
-}
-
 func TestDialInProcess(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "", func(o *natsd.Options) { o.DontListen = true })
@@ -364,110 +245,5 @@ func TestDialCustom(t *testing.T) {
 	echo(t, dial(t, o))
 	if asked != "nats.example:1234" {
 		t.Errorf("dialled %q", asked)
-	}
-}
-
-// listen serves each connection with f.
-func listen(t *testing.T, f func(net.Conn)) (addr string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = nc.Close() }()
-				f(nc)
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-func httpServer(t *testing.T) string {
-	return listen(t, func(nc net.Conn) {
-		_, _ = nc.Read(make([]byte, 4096))
-		_, _ = io.WriteString(nc, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n")
-	})
-}
-
-// nobody is an address at which nothing listens.
-func nobody(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-func TestDialFailures(t *testing.T) {
-	t.Parallel()
-	silent := listen(t, func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) })
-	garbage := listen(t, func(nc net.Conn) { _, _ = io.WriteString(nc, "SSH-2.0-OpenSSH_9.6\r\n") })
-	impolite := listen(t, func(nc net.Conn) { _, _ = io.WriteString(nc, "PING\r\n") })
-	closing := listen(t, func(net.Conn) {})
-	throttled := listen(t, func(nc net.Conn) {
-		_, _ = io.WriteString(nc, "-ERR 'Connection throttling is active. Please try again later.'\r\n")
-	})
-	early := listen(t, func(nc net.Conn) {
-		_, _ = io.WriteString(nc, "INFO {\"tls_required\":true}\r\nINFO {\"tls_required\":false}\r\n")
-		_, _ = io.Copy(io.Discard, nc)
-	})
-	dead := nobody(t)
-	rows := []struct {
-		name, addr string
-		is         error
-		says       string
-	}{
-		{"nobody", dead, nats.ErrNoServers, dead},
-		{"silent", silent, nats.ErrTimeout, "does not answer"},
-		{"another protocol", garbage, ErrProtocol, "SSH-2.0"},
-		{"no INFO", impolite, nats.ErrNoInfoReceived, ""},
-		{"closed", closing, nats.ErrDisconnected, "EOF"},
-		{"throttled", throttled, nil, "Connection throttling"},
-		{"bytes before TLS", early, nats.ErrTLS, "before TLS"},
-	}
-	for _, r := range rows {
-		o := testOptions(r.addr)
-		if r.name == "silent" {
-			o.Timeout = 50 * time.Millisecond
-		}
-		_, err := Dial(testContext(t), o)
-		if err == nil || r.is != nil && !errors.Is(err, r.is) || !strings.Contains(err.Error(), r.says) {
-			t.Errorf("%s: %v", r.name, err)
-		}
-	}
-	_, err := Dial(testContext(t), testOptions("nats://u:s3cret@127.0.0.1:bad"))
-	if err == nil || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("malformed URL: %v", err)
-	}
-	s := startServer(t, "")
-	o := testOptions(dead+", "+closing, s.ClientURL())
-	o.NoRandomize = true
-	echo(t, dial(t, o))
-}
-
-func TestDialCancelled(t *testing.T) {
-	t.Parallel()
-	accepted := make(chan struct{})
-	addr := listen(t, func(nc net.Conn) {
-		close(accepted)
-		_, _ = io.Copy(io.Discard, nc)
-	})
-	ctx, cancel := context.WithCancelCause(testContext(t))
-	go func() {
-		<-accepted
-		cancel(fail.ErrInterrupted)
-	}()
-	if _, err := Dial(ctx, testOptions(addr)); !errors.Is(err, fail.ErrInterrupted) {
-		t.Error(err)
 	}
 }

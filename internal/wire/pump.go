@@ -168,8 +168,11 @@ func (s *Subscriber) drain(ctx context.Context, c *Conn) error {
 		if err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		now := s.clock.Now()
-		if now.Sub(last) > time.Millisecond {
+		if now.Sub(last) > breather {
 			s.burst = 0
 		}
 		s.burst += n
@@ -180,8 +183,11 @@ func (s *Subscriber) drain(ctx context.Context, c *Conn) error {
 	}
 }
 
-// tooMuch is how many bytes had come without a pause, at the end of a connection, when we may have fallen behind.
-const tooMuch = 256 << 10
+// We may have fallen behind when at the end of a connection tooMuch bytes had come without a pause that let us catch up.
+const (
+	tooMuch  = 1 << 20
+	breather = 100 * time.Millisecond
+)
 
 // feed copies bytes that were read elsewhere into the backlog; without a handler their control frames are not dealt with again.
 func (s *Subscriber) feed(c *Conn, b []byte, h *Handler) error {

@@ -88,36 +88,52 @@ func (s *scanner) next(b []byte, m *Msg) (k kind, n int, err error) {
 }
 
 // message parses a control line `MSG subject sid [reply] size` or `HMSG subject sid [reply] headers size` and what follows it.
+// It is one long function because, where subjects differ, it runs for every message.
 func (s *scanner) message(b []byte, m *Msg, op string) (kind, int, error) {
 	s.need = 0
 	if !hasPrefixFold(b, op) {
 		return kindMore, 0, garbage(b)
 	}
 	eol := bytes.IndexByte(b, '\n')
-	if eol < 0 {
-		if len(b) > maxLine {
-			return kindMore, 0, garbage(b)
-		}
+	if eol < 0 && len(b) <= maxLine {
 		return kindMore, 0, nil
 	}
 	if eol < len(op) || eol > maxLine {
 		return kindMore, 0, garbage(b)
 	}
-	subject, rest, ok1 := cut(trimCR(b[len(op):eol]))
-	sid, rest, ok2 := cut(rest)
-	rest, size, ok3 := lastNumber(rest)
-	var hdr int
-	ok4 := true
-	if op[0] == 'h' {
-		rest, hdr, ok4 = lastNumber(rest)
+	line := b[:eol]
+	if b[eol-1] == '\r' {
+		line = b[:eol-1]
 	}
-	id, ok5 := number(sid)
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || len(subject) == 0 || hdr > size || size > maxFrame || bytes.IndexByte(rest, ' ') >= 0 {
+	// The sizes stand at the end, so that what is left in the middle is the reply.
+	size, at := lastNumber(line)
+	hdr := 0
+	if op[0] == 'h' && at > 0 {
+		hdr, at = lastNumber(line[:at])
+	}
+	word := len(op) // start of the second word: the sid
+	if at > 0 {
+		word += bytes.IndexByte(b[len(op):], ' ') + 1
+	}
+	end, sid := word, 0
+	for end < at && end-word < maxDigits && b[end]-'0' <= 9 {
+		sid = sid*10 + int(b[end]-'0')
+		end++
+	}
+	var reply []byte
+	if end < at && b[end] == ' ' {
+		if reply = b[end+1 : at : at]; len(reply) == 0 || bytes.IndexByte(reply, ' ') >= 0 {
+			return kindMore, 0, garbage(b)
+		}
+	} else if end != at {
+		return kindMore, 0, garbage(b)
+	}
+	if end == word || word < len(op)+2 || hdr > size || size > maxFrame {
 		return kindMore, 0, garbage(b)
 	}
 	start := eol + 1
-	end := start + size
-	s.need, s.sid, s.size = end+2, id, size
+	end = start + size
+	s.need, s.sid, s.size = end+2, sid, size
 	if len(b) < end+2 {
 		return kindMore, 0, nil
 	}
@@ -125,15 +141,29 @@ func (s *scanner) message(b []byte, m *Msg, op string) (kind, int, error) {
 		return kindMore, 0, garbage(b[end:])
 	}
 	s.prev, s.total, s.hdr = b[:start:start], end+2, hdr
-	m.Sid, m.Wire, m.Subject = id, end+2, subject
-	m.Reply, m.Header, m.Payload = nil, nil, b[start+hdr:end:end]
-	if len(rest) > 0 {
-		m.Reply = rest
-	}
+	m.Sid, m.Wire, m.Subject = sid, end+2, b[len(op):word-1:word-1]
+	m.Reply, m.Header, m.Payload = reply, nil, b[start+hdr:end:end]
 	if hdr > 0 {
 		m.Header = b[start : start+hdr : start+hdr]
 	}
 	return kindMsg, end + 2, nil
+}
+
+// maxDigits is that of a number in a control line.
+const maxDigits = 10
+
+// lastNumber reads the number at the end of a line; at is where the space before it is, 0 when there is none.
+func lastNumber(b []byte) (n, at int) {
+	i, scale := len(b)-1, 1
+	for i > 0 && len(b)-i <= maxDigits && b[i]-'0' <= 9 {
+		n += int(b[i]-'0') * scale
+		scale *= 10
+		i--
+	}
+	if i <= 0 || i == len(b)-1 || b[i] != ' ' {
+		return 0, 0
+	}
+	return n, i
 }
 
 // control parses the frames that are one line.
@@ -169,6 +199,9 @@ var controls = [...]struct {
 
 // hasPrefixFold reports whether b begins with the lower-case ASCII op, as far as b goes.
 func hasPrefixFold(b []byte, op string) bool {
+	if len(b) >= 4 && op == "msg " && binary.LittleEndian.Uint32(b) == 'M'|'S'<<8|'G'<<16|' '<<24 {
+		return true // nearly always
+	}
 	for i := 0; i < len(op) && i < len(b); i++ {
 		c := b[i]
 		if c >= 'A' && c <= 'Z' {
@@ -181,35 +214,9 @@ func hasPrefixFold(b []byte, op string) bool {
 	return true
 }
 
-func trimCR(b []byte) []byte {
-	if n := len(b); n > 0 && b[n-1] == '\r' {
-		return b[:n-1]
-	}
-	return b
-}
-
-// cut splits at the first space.
-func cut(b []byte) (head, rest []byte, ok bool) {
-	i := bytes.IndexByte(b, ' ')
-	if i < 0 {
-		return nil, nil, false
-	}
-	return b[:i:i], b[i+1:], true
-}
-
-// lastNumber takes the last word off b and reads it as a number; what stood before the space is left.
-func lastNumber(b []byte) (rest []byte, n int, ok bool) {
-	i := len(b) - 1
-	for i >= 0 && b[i] != ' ' {
-		i--
-	}
-	n, ok = number(b[i+1:])
-	return b[:max(i, 0):max(i, 0)], n, ok
-}
-
 // number reads one to ten digits.
 func number(b []byte) (int, bool) {
-	if len(b) == 0 || len(b) > 10 {
+	if len(b) == 0 || len(b) > maxDigits {
 		return 0, false
 	}
 	n := 0
