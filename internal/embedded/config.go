@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/natskit/natskit/internal/fail"
@@ -53,9 +54,6 @@ func (o *Options) build() (so *server.Options, warnings []error, err error) {
 	so.Trace = so.Trace || o.Trace
 	so.NoSigs = true // signals are the caller's
 	so.DisableJetStreamBanner = true
-	if so.DontListen && so.Cluster.Port != 0 {
-		return nil, nil, fail.Usagef("config %s: a server without a client port cannot be part of a cluster", o.Config)
-	}
 	return so, warnings, nil
 }
 
@@ -132,11 +130,13 @@ func (o *Options) applyJetStream(so *server.Options) error {
 
 func (o *Options) applyTopology(so *server.Options) error {
 	for _, l := range o.Leafs {
-		u, err := url.Parse(l.URL)
-		if err != nil || u.Hostname() == "" {
+		u, err := peerURL("nats-leaf", l.URL)
+		if err != nil || !slices.Contains([]string{"nats-leaf", "nats", "tls", "ws", "wss"}, u.Scheme) {
 			return fail.Usagef("leaf %q: not the URL of a hub", redacted(l.URL))
 		}
-		so.LeafNode.Remotes = append(so.LeafNode.Remotes, &server.RemoteLeafOpts{URLs: []*url.URL{u}, Credentials: l.Creds})
+		so.LeafNode.Remotes = append(so.LeafNode.Remotes, &server.RemoteLeafOpts{
+			URLs: []*url.URL{u}, Credentials: l.Creds, TLS: u.Scheme == "tls" || u.Scheme == "wss",
+		})
 	}
 	if o.LeafListen != "" {
 		_, host, port, err := listenAddress(o.LeafListen)
@@ -163,14 +163,27 @@ func (o *Options) applyTopology(so *server.Options) error {
 		so.Cluster.Host, so.Cluster.Port = so.Host, -1
 	}
 	for _, r := range o.Routes {
-		u, err := routeURL(r)
-		if err != nil {
-			return fail.Usagef("route %q: %w", redacted(r), err)
+		u, err := peerURL("nats", r)
+		if err != nil || u.Port() == "" {
+			return fail.Usagef("route %q: not the host:port of a server's cluster address", redacted(r))
 		}
 		so.Routes = append(so.Routes, u)
 	}
-	if so.Cluster.Port != 0 && so.JetStream && so.Cluster.Name == "" {
+	return o.checkCluster(so)
+}
+
+// checkCluster finds what keeps JetStream from running in a cluster: nats-server tells only after it has begun to start.
+func (o *Options) checkCluster(so *server.Options) error {
+	switch {
+	case so.Cluster.Port == 0:
+	case so.DontListen:
+		return fail.Usagef("a server without a client port cannot be part of a cluster")
+	case !so.JetStream:
+	case so.Cluster.Name == "":
 		return fail.Usagef("a cluster with JetStream has no name").WithHint("--cluster NAME")
+	case len(so.Routes) == 0 && len(so.LeafNode.Remotes) == 0:
+		return fail.Usagef("cluster %s with JetStream has no routes to its other servers", so.Cluster.Name).
+			WithHint("--routes HOST:PORT,HOST:PORT or --no-jetstream")
 	}
 	return nil
 }
@@ -192,6 +205,11 @@ func (o *Options) applyCredentials(so *server.Options) error {
 	so.Authorization = o.Token
 	if o.User != "" {
 		so.Users = append(so.Users, &server.User{Username: o.User, Password: o.Password})
+	}
+	if o.Token != "" && so.LeafNode.Port != 0 {
+		// A leaf node presents its token as its user too, which is looked up first.
+		leafs := map[string]struct{}{jwt.ConnectionTypeLeafnode: {}}
+		so.Users = append(so.Users, &server.User{Username: o.Token, AllowedConnectionTypes: leafs})
 	}
 	if o.SystemUser == "" {
 		return nil
@@ -239,13 +257,17 @@ func listenAddress(s string) (user *url.Userinfo, host string, port int, err err
 	return user, host, port, nil
 }
 
-func routeURL(s string) (*url.URL, error) {
+// peerURL parses the URL of another server; the scheme may be left out.
+func peerURL(scheme, s string) (*url.URL, error) {
 	if !strings.Contains(s, "://") {
-		s = "nats://" + s
+		s = scheme + "://" + s
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Port() == "" {
-		return nil, errors.New("not the host:port of a server's cluster address")
+	if err != nil {
+		return nil, errors.New("not a URL") // the parser's error repeats the password
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("no host")
 	}
 	return u, nil
 }

@@ -60,8 +60,7 @@ func lockStore(dir string) (*storeLock, error) {
 
 // readHolder reads what it can: the file may be empty, or just being written.
 func readHolder(f io.Reader) (h holder) {
-	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil || json.Unmarshal(text, &h) != nil {
+	if err := json.NewDecoder(io.LimitReader(f, 64<<10)).Decode(&h); err != nil {
 		return holder{}
 	}
 	return h

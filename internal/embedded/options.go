@@ -58,6 +58,7 @@ type Options struct {
 	// empty with Cluster or Routes means a free port on Host. Overrides the file's.
 	ClusterListen string
 	// Routes are the cluster addresses of other servers, [nats://][user:password@]host:port, in addition to the file's.
+	// JetStream in a cluster needs those of all its servers: from their number it knows what a majority is.
 	Routes []string
 
 	// Token is the token that clients must present. Excludes User, and a Config that has its own authorization.
@@ -76,9 +77,9 @@ type Options struct {
 	Debug, Trace bool
 }
 
-// Leaf is a hub to connect to as a leaf node.
+// Leaf is a hub to connect to as a leaf node of the default account.
 type Leaf struct {
-	// URL is the leaf node address of the hub: nats-leaf, nats, tls, ws or wss scheme, 7422 without a port.
+	// URL is the leaf node address of the hub: nats-leaf, nats, tls, ws or wss scheme or none, port 7422 unless given.
 	// A user and password in it are presented to the hub.
 	URL string
 	// Creds is the file of a JWT and its seed to present; empty for none.
@@ -104,11 +105,8 @@ func (o *Options) check() error {
 		return fail.Usagef("JetStream has no store directory")
 	case o.MaxPayload < 0 || o.MaxPayload > math.MaxInt32:
 		return fail.Usagef("largest payload %d: not between 1 and %d bytes", o.MaxPayload, math.MaxInt32)
-	case o.DontListen && (o.Cluster != "" || o.ClusterListen != "" || len(o.Routes) > 0):
-		return fail.Usagef("a server without a client port cannot be part of a cluster")
-	}
-	if err := o.checkCluster(); err != nil {
-		return err
+	case o.Config == "" && o.Cluster == "" && (o.ClusterListen != "" || len(o.Routes) > 0):
+		return fail.Usagef("a server with routes has no cluster name").WithHint("--cluster NAME")
 	}
 	if err := o.checkCredentials(); err != nil {
 		return err
@@ -120,13 +118,6 @@ func (o *Options) check() error {
 		if _, err := os.Stat(l.Creds); err != nil {
 			return fail.Newf(fail.CodeOf(err), "credentials of leaf %s: %w", redacted(l.URL), err)
 		}
-	}
-	return nil
-}
-
-func (o *Options) checkCluster() error {
-	if o.Config == "" && o.Cluster == "" && (o.ClusterListen != "" || len(o.Routes) > 0) {
-		return fail.Usagef("a server with routes has no cluster name").WithHint("--cluster NAME")
 	}
 	return nil
 }
