@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 func child(mode string, more ...string) Exec {
-	return Exec{Run: System, Environ: append([]string{"PAYLOAD_TEST_CHILD=" + mode}, more...)}
+	return Exec{Run: System, Environ: append([]string{"GORACE=atexit_sleep_ms=0", "PAYLOAD_TEST_CHILD=" + mode}, more...)}
 }
 
 func self(t *testing.T, args string) string {
