@@ -10,6 +10,7 @@ import (
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
+	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/embedded"
@@ -26,6 +27,7 @@ func Tree() []command.Node {
 		rtt.Command(),
 		micro.Command(),
 		stream.Command(),
+		server.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

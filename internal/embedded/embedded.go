@@ -83,6 +83,7 @@ func (s *Server) start(ctx context.Context, o *Options, so *server.Options, warn
 		return err
 	}
 	s.log = newCapture(o.Log, file)
+	s.log.ours = o.Config == ""
 	for _, w := range warnings {
 		s.log.Warnf("config: %v", w)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	srvlog "github.com/nats-io/nats-server/v2/logger"
 	"github.com/nats-io/nats-server/v2/server"
@@ -14,6 +15,7 @@ import (
 // capture is the server's logger: lines go to slog, and to where the configuration file wants them. A fatal line ends
 // nothing, it is kept: nats-server returns no error where it expects its logger to exit the process.
 type capture struct {
+	ours  bool // the passwords are ours, not those of a configuration file
 	log   *slog.Logger
 	file  server.Logger // nil when the file names no log
 	fatal chan string   // holds the first fatal line
@@ -36,6 +38,9 @@ func (c *capture) Noticef(format string, v ...any) {
 }
 
 func (c *capture) Warnf(format string, v ...any) {
+	if c.ours && strings.HasPrefix(format, "Plaintext passwords detected") {
+		return // advice for whoever writes a configuration file
+	}
 	c.log.Warn(fmt.Sprintf(format, v...))
 	if c.file != nil {
 		c.file.Warnf(format, v...)

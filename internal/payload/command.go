@@ -91,11 +91,14 @@ func parseCommand(what, line string, kind commandKind) (*Command, error) {
 // splitLine cuts a line as a shell would. Actions {{…}} are set aside first, so that spaces and quotes inside them do not count.
 func splitLine(line string) ([]string, error) {
 	const mark = "\x00"
+	if strings.Contains(line, mark) {
+		return nil, errors.New("no argument can hold a NUL byte")
+	}
 	var actions []string
 	var b strings.Builder
 	for rest := line; ; {
 		before, action, found := strings.Cut(rest, "{{")
-		b.WriteString(strings.ReplaceAll(before, mark, ""))
+		b.WriteString(before)
 		if !found {
 			break
 		}

@@ -106,6 +106,7 @@ func TestCommandsThatAreRefused(t *testing.T) {
 		"''":                               "the reply command is blank",
 		"'' x":                             "the reply command is blank",
 		"echo 'open":                       "reply command",
+		"echo {{\x00":                      "no argument can hold a NUL byte",
 		"echo {{Bogus}}":                   "argument 1 template",
 		"echo {{Request":                   "argument 1 template",
 		"{{0}} x":                          "may not come from a message",

@@ -255,6 +255,9 @@ func TestEditOnATerminal(t *testing.T) {
 	s.await("EDITING ")
 	s.types("good\r")
 	s.wants("good", 0)
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("edited twice: left behind %v, %v", left, err)
+	}
 
 	s, _ = editing(t)
 	s.await("EDITING ")

@@ -70,17 +70,22 @@ const (
 	ctrlU = 0x15
 )
 
+// later compiles an expression when it is first used: starting a command must not pay for it.
+func later(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // cursorAnswer is what a terminal sends for ESC[6n.
-var cursorAnswer = regexp.MustCompile(`\x1b\[\d+;\d+R`)
+var cursorAnswer = later(`\x1b\[\d+;\d+R`)
 
 // escape is a key that a terminal sends as several bytes: ESC [ …, ESC O …, or ESC and the key that Alt was held with.
-var escape = regexp.MustCompile(`\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[ -~]|[^\[O\x1b\x00-\x1f])?`)
+var escape = later(`\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[ -~]|[^\[O\x1b\x00-\x1f])?`)
 
 // known are the keys that survey can tell apart: arrows, Home and End, Delete.
-var known = regexp.MustCompile(`^\x1b(?:[\[O][ABCDFH]|\[3~)$`)
+var known = later(`^\x1b(?:[\[O][ABCDFH]|\[3~)$`)
 
 // begun is Escape itself, or the start of a key of which the rest is still to come.
-var begun = regexp.MustCompile(`\x1b(?:[\[O][0-9;? -/]*)?$`)
+var begun = later(`\x1b(?:[\[O][0-9;? -/]*)?$`)
 
 // clean takes the keys out of what is pending that survey does not know.
 func (s *session) clean() {
@@ -89,11 +94,11 @@ func (s *session) clean() {
 		return
 	}
 	whole, rest := have, []byte(nil)
-	if at := begun.FindIndex(have); at != nil {
+	if at := begun().FindIndex(have); at != nil {
 		whole, rest = have[:at[0]], have[at[0]:]
 	}
-	kept := escape.ReplaceAllFunc(whole, func(key []byte) []byte {
-		if known.Match(key) || (s.queries > 0 && cursorAnswer.Match(key)) {
+	kept := escape().ReplaceAllFunc(whole, func(key []byte) []byte {
+		if known().Match(key) || (s.queries > 0 && cursorAnswer().Match(key)) {
 			return key
 		}
 		return nil
@@ -140,7 +145,7 @@ func (s *session) ready() (from, to int) {
 		return 0, 0
 	}
 	if s.queries > 0 {
-		if at := cursorAnswer.FindIndex(have); at != nil {
+		if at := cursorAnswer().FindIndex(have); at != nil {
 			return at[0], at[1]
 		}
 		return 0, 0

@@ -17,6 +17,10 @@ func canonical(m *fisk.ApplicationModel, args []string) []string {
 	for len(args) > 0 {
 		args = args[w.take(args):]
 	}
+	if len(w.lacking) > 0 {
+		// It comes last, where nothing can be taken for its value.
+		return append(append(append(w.path, w.positional...), w.flags...), w.lacking...)
+	}
 	if len(w.positional) > 0 && len(w.commands) > 0 {
 		// An unknown command comes first, so that it is what the parser complains of, and not a flag of what was meant.
 		return append(append(w.path, w.positional...), w.flags...)
@@ -33,7 +37,8 @@ type walker struct {
 	long, short map[string]*fisk.FlagModel
 
 	path, flags, positional []string
-	ended                   bool // "--" was seen
+	lacking                 []string // a flag without its value
+	ended                   bool     // "--" was seen
 }
 
 func (w *walker) learn(flags []*fisk.FlagModel) {
@@ -84,8 +89,12 @@ func (w *walker) descend(word string) bool {
 func (w *walker) takeLong(arg string, rest []string) int {
 	name, _, hasValue := strings.Cut(arg[2:], "=")
 	f := w.long[name]
-	if hasValue || f == nil || f.IsBoolFlag() || !isValue(rest) {
+	switch {
+	case hasValue || f == nil || f.IsBoolFlag():
 		w.flags = append(w.flags, arg)
+		return 1
+	case !isValue(rest):
+		w.lacking = append(w.lacking, arg)
 		return 1
 	}
 	w.flags = append(w.flags, arg+"="+rest[0])
@@ -115,7 +124,8 @@ func (w *walker) takeShort(arg string, rest []string) int {
 			w.flags = append(append(w.flags, spelled...), "--"+f.Name+"="+rest[0])
 			return 2
 		}
-		w.flags = append(append(w.flags, spelled...), "-"+body)
+		w.flags = append(w.flags, spelled...)
+		w.lacking = append(w.lacking, "--"+f.Name)
 		return 1
 	}
 	w.flags = append(w.flags, spelled...)
