@@ -46,6 +46,7 @@ type Options struct {
 	Monitor int
 
 	// Config is a nats-server configuration file, honoured whole: logging, TLS, accounts, operators, resolvers and all.
+	// It is read once: the server refuses a reload that is asked for over the system account.
 	Config string
 
 	// Leafs are hubs to connect to as a leaf node, in addition to the file's remotes.
