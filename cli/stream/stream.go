@@ -22,13 +22,18 @@ func Command() command.Node {
 		Nodes: func() []command.Node {
 			return []command.Node{
 				addVerb(),
+				editVerb(g),
+				copyVerb(),
 				lsVerb(g),
 				infoVerb(g),
 				stateVerb(g),
 				rmVerb(g),
 				purgeVerb(g),
+				rmmVerb(g),
 				viewVerb(g),
 				getVerb(g),
+				sealVerb(),
+				gapsVerb(g),
 			}
 		},
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jsm.go/api"
+
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 )
@@ -312,5 +314,34 @@ func TestParseDuration(t *testing.T) {
 		if got, err := js.ParseDuration(bad); err == nil {
 			t.Errorf("%q passed as %s", bad, got)
 		}
+	}
+}
+
+func TestCommentedYAMLReadsBack(t *testing.T) {
+	t.Parallel()
+	c, err := js.ParseWire([]byte(`{"name":"X","description":"yes","subjects":["a.>","*"],"max_age":5400000000000,"max_msgs":-1,"first_seq":18446744073709551615,"no_ack":true,
+"sources":[{"name":"S","opt_start_time":"2026-01-02T15:04:05Z"}],"metadata":{"k":"1"},"consumer_limits":{"inactive_threshold":3600000000000},"brand_new":{"a":[1,"x"]}}`))
+	must(t, err)
+	text, err := js.CommentedYAML(c)
+	must(t, err)
+	wantText(t, "YAML", string(text), "max_age: 1h30m0s", "\n# ", "duration", "limits", "brand_new:")
+	back, err := js.ReadStream("f", text, c)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if changes, err := js.DiffStreams(c, back); err != nil || len(changes) > 0 {
+		t.Errorf("%v %+v\n%s", err, changes, text)
+	}
+}
+
+func TestKeepUnknown(t *testing.T) {
+	t.Parallel()
+	before, err := js.ParseWire([]byte(`{"name":"X","max_msgs":5,"brand_new":1,"other_new":2}`))
+	must(t, err)
+	after, err := js.ParseWire([]byte(`{"name":"X","other_new":3}`))
+	must(t, err)
+	after.KeepUnknown(before, api.StreamConfig{})
+	if got, _ := after.MarshalJSON(); string(got) != `{"name":"X","brand_new":1,"other_new":3}` {
+		t.Errorf("%s", got)
 	}
 }
