@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -73,7 +74,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 	var c *js.Client
 	if !o.validate && o.output == "" {
 		var err error
-		if c, err = open(ctx, e); err != nil {
+		if c, err = jscmd.Open(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -97,7 +98,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	return e.Out.Print(infoScreen{Stream: s, done: fmt.Sprintf("Stream %s was created", typed.Name)})
+	return e.Out.Print(jscmd.StreamScreen{Stream: s, Done: fmt.Sprintf("Stream %s was created", typed.Name)})
 }
 
 // newConfig is the configuration of the stream to be: a file with the flags on top, or the flags with answers or defaults

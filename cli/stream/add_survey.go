@@ -11,6 +11,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -65,7 +66,7 @@ func (a *answers) ask(ctx context.Context) error {
 
 func (a *answers) askName(ctx context.Context) error {
 	name, err := prompt.Need(ctx, a.e.Prompt, a.o.stream, prompt.Question{
-		Flag: argument("stream"), Message: "Stream Name", Help: "letters, digits, dashes and underscores",
+		Flag: jscmd.Argument("stream"), Message: "Stream Name", Help: "letters, digits, dashes and underscores",
 		Validate: func(s string) error { return js.CheckName("stream", s) },
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 )
 
 type copyOptions struct {
@@ -54,7 +55,7 @@ func runCopy(ctx context.Context, e *env.Env, o copyOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -80,5 +81,5 @@ func runCopy(ctx context.Context, e *env.Env, o copyOptions) error {
 	if err != nil {
 		return err
 	}
-	return e.Out.Print(infoScreen{Stream: made, done: fmt.Sprintf("Stream %s was created", o.destination)})
+	return e.Out.Print(jscmd.StreamScreen{Stream: made, Done: fmt.Sprintf("Stream %s was created", o.destination)})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -119,7 +120,7 @@ func (r edited) View(p *render.Page) {
 	if !r.shown {
 		p.Gap()
 	}
-	infoScreen{Stream: *r.stream, done: fmt.Sprintf("Stream %s was updated", r.Name)}.View(p)
+	jscmd.StreamScreen{Stream: *r.stream, Done: fmt.Sprintf("Stream %s was updated", r.Name)}.View(p)
 }
 
 func difference(changes []js.Change) []string {
@@ -138,11 +139,11 @@ func painted(line string) any {
 }
 
 func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
@@ -169,12 +170,12 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 		}
 		return nil
 	}
-	warnBucket(e, name)
+	jscmd.WarnBucket(e, name)
 	if !o.force && e.Prompt.Available() {
 		e.IO.Line("Differences (-old +new):\n\n" + strings.Join(difference(r.Changes), "\n") + "\n")
 		r.shown = true
 	}
-	if err := sure(ctx, e, o.force, "edit Stream "+name, name); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, "edit Stream "+name, name); err != nil {
 		return err
 	}
 	typed, err := after.Stream()

@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -51,7 +52,7 @@ func (g gapList) JSON() any { return append([]js.Gap{}, g.gaps...) }
 
 // View is the table of runs.
 func (g gapList) View(p *render.Page) {
-	if len(g.gaps) == 0 && wordy(p) {
+	if len(g.gaps) == 0 && jscmd.Wordy(p) {
 		p.Line("No deleted messages in %s", g.stream)
 		return
 	}
@@ -65,11 +66,11 @@ func (g gapList) View(p *render.Page) {
 const manyGaps = 1_000_000
 
 func runGaps(ctx context.Context, e *env.Env, o gapsOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -45,7 +46,7 @@ func getVerb(g *group) command.Node {
 			c.Flag("last-for", "The last message on this subject").Short('S').PlaceHolder("SUBJECT").StringVar(&o.lastFor)
 			c.Flag("translate", "Put the body through a command").PlaceHolder("COMMAND").StringVar(&o.translate)
 		},
-		Check: func(o *getOptions) error { return checkFilter(o.lastFor) },
+		Check: func(o *getOptions) error { return jscmd.CheckFilter(o.lastFor) },
 		Run:   runGet,
 	}
 }
@@ -91,11 +92,11 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	name, err := nameStream(ctx, e, c, o.group, o.stream)
+	name, err := jscmd.NameStream(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func askMessage(ctx context.Context, e *env.Env, o *getOptions) error {
 		return nil
 	}
 	text, err := e.Prompt.Input(ctx, prompt.Question{
-		Flag: argument("id"), Message: "Message Sequence to retrieve", Default: "-1", Help: "-1 to name a subject instead",
+		Flag: jscmd.Argument("id"), Message: "Message Sequence to retrieve", Default: "-1", Help: "-1 to name a subject instead",
 		Validate: func(s string) error {
 			_, err := flagval.ParseInt(s, -1, 1<<63-1)
 			return err

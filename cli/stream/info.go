@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jscmd"
 )
 
 type infoOptions struct {
@@ -59,13 +60,13 @@ func runInfo(ctx context.Context, e *env.Env, o infoOptions) error {
 	if o.stream == "" && o.noSelect {
 		return fail.Usagef("pass <stream> (--no-select offers no choice)")
 	}
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
-	return e.Out.Print(infoScreen{Stream: s, stateOnly: o.state})
+	return e.Out.Print(jscmd.StreamScreen{Stream: s, StateOnly: o.state})
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
-	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -41,17 +41,9 @@ func lsVerb(g *group) command.Node {
 			c.Flag("names", "Print the names alone, one a line").Short('n').UnNegatableBoolVar(&o.names)
 			c.Flag("details", "JSON of the whole info instead of the names").UnNegatableBoolVar(&o.details)
 		},
-		Check: func(o *lsOptions) error { return checkFilter(o.subject) },
+		Check: func(o *lsOptions) error { return jscmd.CheckFilter(o.subject) },
 		Run:   runLs,
 	}
-}
-
-// checkFilter accepts no subject, or one with or without wildcards.
-func checkFilter(subject string) error {
-	if subject == "" {
-		return nil
-	}
-	return flagval.CheckSubject(subject, true)
 }
 
 // listing is the streams of an account, or those that a query selected.
@@ -103,7 +95,7 @@ func (l listing) JSON() any {
 
 // View is the table, and what is missing from it.
 func (l listing) View(p *render.Page) {
-	if len(l.rows) == 0 && l.empty != "" && l.cover.Complete() && wordy(p) {
+	if len(l.rows) == 0 && l.empty != "" && l.cover.Complete() && jscmd.Wordy(p) {
 		p.Line("%s", l.empty)
 		return
 	}
@@ -112,16 +104,10 @@ func (l listing) View(p *render.Page) {
 	for _, r := range l.rows {
 		t.Row(render.Key(r.name), r.description, render.At(r.created), render.Count(r.messages), render.Bytes(r.bytes), age(p, r.last, r.asOf))
 	}
-	if !wordy(p) {
+	if !jscmd.Wordy(p) {
 		return
 	}
 	viewMissing(p, l.cover)
-}
-
-// wordy reports whether sentences have a place: formats for programs hold the table alone.
-func wordy(p *render.Page) bool {
-	k := p.Options().Kind
-	return k == render.Text || k == render.Wide
 }
 
 // age is how long ago a moment was by the server's clock; programs get the moment.
@@ -129,7 +115,7 @@ func age(p *render.Page, t, asOf time.Time) any {
 	switch {
 	case t.IsZero() || t.Unix() <= 0:
 		return render.At{}
-	case !wordy(p) && p.Options().Kind != render.Markdown:
+	case !jscmd.Wordy(p) && p.Options().Kind != render.Markdown:
 		return render.At(t)
 	case asOf.IsZero():
 		asOf = p.Options().Now
@@ -167,7 +153,7 @@ func (n names) JSON() any { return append([]string{}, n...) }
 
 // View writes one name a line; formats with columns get a column.
 func (n names) View(p *render.Page) {
-	if wordy(p) {
+	if jscmd.Wordy(p) {
 		for _, s := range n {
 			p.Line("%s", s)
 		}
@@ -180,7 +166,7 @@ func (n names) View(p *render.Page) {
 }
 
 func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -85,7 +86,7 @@ func (r purged) View(p *render.Page) {
 		p.Line("Purged %s messages from %s", render.Count(r.Purged), name)
 	}
 	p.Gap()
-	infoScreen{Stream: r.stream, stateOnly: true}.View(p)
+	jscmd.StreamScreen{Stream: r.stream, StateOnly: true}.View(p)
 }
 
 // about is what stands before bytes that are an estimate.
@@ -97,11 +98,11 @@ func about(t js.Toll) string {
 }
 
 func runPurge(ctx context.Context, e *env.Env, o purgeOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
@@ -115,9 +116,9 @@ func runPurge(ctx context.Context, e *env.Env, o purgeOptions) error {
 	if o.dryRun {
 		return e.Out.Print(r)
 	}
-	warnBucket(e, name)
+	jscmd.WarnBucket(e, name)
 	what := fmt.Sprintf("purge Stream %s, %s messages (%s%s)", name, render.HumaneCount(r.Messages), about(r.Toll), render.HumaneBytes(r.Toll.Bytes))
-	if err := sure(ctx, e, o.force, what, name); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, what, name); err != nil {
 		return err
 	}
 	if r.Purged, err = c.Purge(ctx, name, o.what); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
@@ -139,19 +140,19 @@ const clusterDoc = `{"config":{"name":"R3","subjects":["r3"],"retention":"limits
 
 func TestInfoLooksAsTheSpecSays(t *testing.T) {
 	t.Parallel()
-	pa := infoScreen{Stream: sample(t, paDoc)}
+	pa := jscmd.StreamScreen{Stream: sample(t, paDoc)}
 	if got := string(viewtest.Show(t, pa, render.Options{})); !strings.HasPrefix(got, paText) {
 		t.Errorf("got\n%s", got)
 	}
-	r3 := infoScreen{Stream: sample(t, clusterDoc)}
+	r3 := jscmd.StreamScreen{Stream: sample(t, clusterDoc)}
 	contains(t, "cluster", string(viewtest.Show(t, r3, render.Options{})),
 		"Sources: NOPE, API Prefix: $JS.far.API\n", "Cluster Traffic Account: System Account\n", "Cluster Group: S-R3F-rGeU2yFx\n", "Leader: n1 (1m18s)\n",
 		"Replica: n0, current, seen 835ms ago\n", "Replica: n2, outdated, OFFLINE, seen 13.83s ago, 3 operations behind\n", "Last Seen: 902ms\n", "Last Seen: never\n",
 		"Ext. API Prefix: $JS.far.API\n", "Lost Messages: 2 (2.0 KiB)\n", "Cluster: C1 -> C2\n", "Replicas: 1 -> 3\n", "Placement Tags: az:1 -> az:3\n", "m2 (offline)\n")
 	viewtest.Golden(t, "info", pa)
 	viewtest.Golden(t, "info-clustered", r3)
-	viewtest.Golden(t, "created", infoScreen{Stream: sample(t, paDoc), done: "Stream PA was created"})
-	viewtest.Golden(t, "state", infoScreen{Stream: sample(t, paDoc), stateOnly: true})
+	viewtest.Golden(t, "created", jscmd.StreamScreen{Stream: sample(t, paDoc), Done: "Stream PA was created"})
+	viewtest.Golden(t, "state", jscmd.StreamScreen{Stream: sample(t, paDoc), StateOnly: true})
 }
 
 func TestLs(t *testing.T) {

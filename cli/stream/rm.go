@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -86,7 +87,7 @@ type removed struct {
 
 // View is silent about what was done, as scripts expect.
 func (r removal) View(p *render.Page) {
-	if wordy(p) && !r.DryRun {
+	if jscmd.Wordy(p) && !r.DryRun {
 		return
 	}
 	t := p.Table("Streams that would be removed", render.Column{Name: "Stream"}, render.Column{Name: "Messages"}, render.Column{Name: "Bytes"}, render.Column{Name: "Consumers"})
@@ -113,7 +114,7 @@ func (r removal) summary() string {
 }
 
 func runRm(ctx context.Context, e *env.Env, o rmOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -130,13 +131,13 @@ func runRm(ctx context.Context, e *env.Env, o rmOptions) error {
 				return err
 			}
 		}
-		warnBucket(e, name)
+		jscmd.WarnBucket(e, name)
 		r.Streams = append(r.Streams, t)
 	}
 	if o.dryRun {
 		return e.Out.Print(r)
 	}
-	if err := sure(ctx, e, o.force, r.summary(), strings.Join(targets, ",")); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, r.summary(), strings.Join(targets, ",")); err != nil {
 		return err
 	}
 	return removeAll(ctx, e, c, r)
@@ -147,7 +148,7 @@ func rmTargets(ctx context.Context, e *env.Env, c *js.Client, o rmOptions) ([]st
 		if strings.Contains(o.stream, ",") {
 			return strings.Split(o.stream, ","), nil
 		}
-		name, err := nameStream(ctx, e, c, o.group, o.stream)
+		name, err := jscmd.NameStream(ctx, e, c, o.group.all, o.stream)
 		return []string{name}, err
 	}
 	var out []string

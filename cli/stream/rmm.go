@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -87,10 +88,10 @@ type removedMessages struct {
 
 // View is silent about what was done, as scripts expect.
 func (r removedMessages) View(p *render.Page) {
-	if !r.DryRun && wordy(p) {
+	if !r.DryRun && jscmd.Wordy(p) {
 		return
 	}
-	if wordy(p) {
+	if jscmd.Wordy(p) {
 		p.Line("Would remove %s messages (%s) from %s", render.Count(r.Messages), render.Bytes(r.Bytes), r.Stream)
 		return
 	}
@@ -99,18 +100,18 @@ func (r removedMessages) View(p *render.Page) {
 }
 
 func runRmm(ctx context.Context, e *env.Env, o rmmOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
 	if o.stream != "" && o.id == "" && !e.Prompt.Available() {
 		return fail.Usagef("pass <id> (there is no terminal to ask on)")
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
-	if o.id, err = prompt.Need(ctx, e.Prompt, o.id, prompt.Question{Flag: argument("id"), Message: "Message Sequence to remove", Validate: func(v string) error {
+	if o.id, err = prompt.Need(ctx, e.Prompt, o.id, prompt.Question{Flag: jscmd.Argument("id"), Message: "Message Sequence to remove", Validate: func(v string) error {
 		_, err := parseRanges(v)
 		return err
 	}}); err != nil {
@@ -130,12 +131,12 @@ func runRmm(ctx context.Context, e *env.Env, o rmmOptions) error {
 	if o.dryRun {
 		return e.Out.Print(r)
 	}
-	warnBucket(e, r.Stream)
+	jscmd.WarnBucket(e, r.Stream)
 	what := fmt.Sprintf("remove message %s from Stream %s", o.id, r.Stream)
 	if !single {
 		what = fmt.Sprintf("remove messages %s, %s of them, from Stream %s", o.id, render.HumaneCount(r.Messages), r.Stream)
 	}
-	if err := sure(ctx, e, o.force, what, r.Stream); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, what, r.Stream); err != nil {
 		return err
 	}
 	r.Messages, r.Bytes = 0, 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -36,7 +37,7 @@ func sealVerb() command.Node {
 }
 
 func runSeal(ctx context.Context, e *env.Env, o sealOptions) error {
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func runSeal(ctx context.Context, e *env.Env, o sealOptions) error {
 		return err
 	}
 	what := fmt.Sprintf("seal Stream %s with %s messages, for good", o.stream, render.HumaneCount(s.State.Msgs))
-	if err := sure(ctx, e, o.force, what, o.stream); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, what, o.stream); err != nil {
 		return err
 	}
 	cfg, err := s.Config()
@@ -59,5 +60,5 @@ func runSeal(ctx context.Context, e *env.Env, o sealOptions) error {
 	if err != nil {
 		return err
 	}
-	return e.Out.Print(infoScreen{Stream: sealed})
+	return e.Out.Print(jscmd.StreamScreen{Stream: sealed})
 }

@@ -34,6 +34,9 @@ func Command() command.Node {
 				getVerb(g),
 				sealVerb(),
 				gapsVerb(g),
+				subjectsVerb(g),
+				findVerb(),
+				reportVerb(),
 			}
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -56,7 +57,7 @@ func viewVerb(g *group) command.Node {
 			if o.id > 0 && o.since.Given {
 				return errors.New("--id and --since exclude each other")
 			}
-			return checkFilter(o.subject)
+			return jscmd.CheckFilter(o.subject)
 		},
 		Run: runView,
 	}
@@ -67,11 +68,11 @@ func runView(ctx context.Context, e *env.Env, o viewOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := open(ctx, e)
+	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
-	s, err := pick(ctx, e, c, o.group, o.stream)
+	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (v *viewer) run(ctx context.Context, r js.Range) error {
 		if !v.paged {
 			return nil
 		}
-		more, err := v.e.Prompt.Confirm(ctx, prompt.Question{Flag: argument("size"), Message: "Next Page?", Default: "true"})
+		more, err := v.e.Prompt.Confirm(ctx, prompt.Question{Flag: jscmd.Argument("size"), Message: "Next Page?", Default: "true"})
 		if err != nil || !more {
 			return err
 		}

@@ -1,4 +1,4 @@
-package stream
+package jscmd
 
 import (
 	"fmt"
@@ -14,24 +14,24 @@ import (
 	"github.com/natskit/natskit/internal/render"
 )
 
-// infoScreen shows a stream; its JSON is the server's info document.
-type infoScreen struct {
+// StreamScreen shows a stream; its JSON is the server's info document.
+type StreamScreen struct {
 	js.Stream
-	done      string // what was done to it, said first
-	stateOnly bool
+	Done      string // what was done to it, said first
+	StateOnly bool
 }
 
 // JSON is the document of the server, whole.
-func (i infoScreen) JSON() any { return i.Stream }
+func (i StreamScreen) JSON() any { return i.Stream }
 
 // View draws the sections that apply.
-func (i infoScreen) View(p *render.Page) {
+func (i StreamScreen) View(p *render.Page) {
 	s := i.StreamInfo
-	if i.done != "" {
-		p.Line("%s", i.done)
+	if i.Done != "" {
+		p.Line("%s", i.Done)
 		p.Gap()
 	}
-	if i.stateOnly {
+	if i.StateOnly {
 		p.Heading("State for Stream %s created %s", s.Config.Name, render.At(s.Created))
 		viewState(p, s)
 		return
@@ -304,16 +304,16 @@ func viewOrigin(p *render.Page, s *api.StreamSourceInfo) {
 	case len(s.SubjectTransforms) > 1:
 		lines := make(render.Lines, 0, len(s.SubjectTransforms))
 		for _, t := range s.SubjectTransforms {
-			lines = append(lines, filterAndTransform(t))
+			lines = append(lines, FilterAndTransform(t))
 		}
 		p.Field("Subject Filters and Transforms", lines)
 	case len(s.SubjectTransforms) == 1:
-		p.Field("Subject Filter and Transform", filterAndTransform(s.SubjectTransforms[0]))
+		p.Field("Subject Filter and Transform", FilterAndTransform(s.SubjectTransforms[0]))
 	case s.FilterSubject != "":
 		p.Field("Subject Filter", render.Subject(s.FilterSubject))
 	}
 	p.Field("Lag", render.Count(s.Lag))
-	p.Field("Last Seen", lastSeen(s.Active))
+	p.Field("Last Seen", LastSeen(s.Active))
 	if s.External != nil {
 		p.FieldIf(s.External.ApiPrefix != "", "Ext. API Prefix", s.External.ApiPrefix)
 		p.FieldIf(s.External.DeliverPrefix != "", "Ext. Delivery Prefix", s.External.DeliverPrefix)
@@ -323,15 +323,16 @@ func viewOrigin(p *render.Page, s *api.StreamSourceInfo) {
 	}
 }
 
-func filterAndTransform(t api.SubjectTransformConfig) string {
+// FilterAndTransform is what a source does with the subjects that match: "a to b", or "a untransformed".
+func FilterAndTransform(t api.SubjectTransformConfig) string {
 	if t.Destination == "" {
 		return t.Source + " untransformed"
 	}
 	return t.Source + " to " + t.Destination
 }
 
-// lastSeen is the time since an origin was heard of; the server says -1ns for never.
-func lastSeen(d time.Duration) any {
+// LastSeen is the time since an origin was heard of; the server says -1ns for never.
+func LastSeen(d time.Duration) any {
 	if d < 0 {
 		return "never"
 	}
