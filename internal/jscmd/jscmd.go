@@ -1,5 +1,5 @@
-// Package jscmd is what the commands about JetStream have in common: the way to its API, the choice of a stream, confirmations,
-// conditions that select streams, and the screen that describes one.
+// Package jscmd is what the commands about JetStream have in common: the way to its API, the choice of a stream, confirmations
+// and the screen that describes one.
 package jscmd
 
 import (
