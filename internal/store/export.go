@@ -66,7 +66,7 @@ func appendEntry(to []byte, e Entry) []byte {
 		to = append(to, `,"ttl":`...)
 		to = appendString(to, e.TTL)
 	}
-	if own := ownHeaders(e.Header); len(own) > 0 {
+	if own := OwnHeaders(e.Header); len(own) > 0 {
 		if raw, err := json.Marshal(own); err == nil {
 			to = append(append(to, `,"headers":`...), raw...)
 		}
@@ -77,8 +77,8 @@ func appendEntry(to []byte, e Entry) []byte {
 // IsText tells whether a value can stand in JSON as a string and come back byte for byte.
 func IsText(value []byte) bool { return utf8.Valid(value) }
 
-// ownHeaders are the headers that a writer gave an entry, without those by which servers and buckets work.
-func ownHeaders(h nats.Header) nats.Header {
+// OwnHeaders are the headers that a writer gave an entry, without those by which servers and buckets work.
+func OwnHeaders(h nats.Header) nats.Header {
 	if len(h) == 0 {
 		return nil
 	}

@@ -186,7 +186,7 @@ func (im *importer) message(rec record, value []byte) (m *nats.Msg, expired bool
 		o.Expect = &rec.Revision
 	}
 	m = im.b.message(rec.Key, rec.Op, value, o)
-	for k, v := range ownHeaders(rec.Headers) {
+	for k, v := range OwnHeaders(rec.Headers) {
 		if m.Header == nil {
 			m.Header = nats.Header{}
 		}
