@@ -48,11 +48,8 @@ func New(js jetstream.JetStream) *Client {
 	return &Client{js: js, nc: js.Conn(), prefix: prefix, timeout: timeout}
 }
 
-// bounded gives ctx the timeout of requests unless it has a deadline already.
+// bounded gives one request its timeout; an earlier deadline of ctx stands.
 func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
 	return context.WithTimeout(ctx, c.timeout)
 }
 
