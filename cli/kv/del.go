@@ -158,7 +158,7 @@ func (o *removal) runMany(ctx context.Context, e *env.Env, b *store.Bucket) erro
 		err = printErr
 	}
 	if err == nil && failed.Count > 0 {
-		err = fail.Partialf("bucket %s: %d keys were not removed", o.bucket, failed.Count)
+		err = fail.Partialf("bucket %s: %s not removed", o.bucket, plural(failed.Count, "key was", "keys were"))
 	}
 	return err
 }

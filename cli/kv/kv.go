@@ -8,6 +8,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/prompt"
+	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
 )
 
@@ -20,7 +21,8 @@ func Command() command.Node {
 		},
 		Nodes: func() []command.Node {
 			return []command.Node{
-				addVerb(), putVerb(), getVerb(), delVerb(), historyVerb(), revertVerb(), watchVerb(), lsVerb(),
+				addVerb(), editVerb(), putVerb(), getVerb(), createVerb(), updateVerb(), delVerb(), purgeVerb(), historyVerb(), revertVerb(),
+				infoVerb(), watchVerb(), lsVerb(), compactVerb(), exportVerb(), importVerb(), diffVerb(),
 			}
 		},
 	}
@@ -64,4 +66,12 @@ func sure(ctx context.Context, e *env.Env, forced bool, what, name string) error
 		return prompt.SureTyped(ctx, e.Prompt, forced, what, name)
 	}
 	return prompt.Sure(ctx, e.Prompt, forced, what)
+}
+
+// plural counts things: "1 key", "12,345 keys".
+func plural(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return render.HumaneCount(n) + " " + many
 }

@@ -167,10 +167,3 @@ func watch(ctx context.Context, e *env.Env, b *store.Bucket, o watchOptions) err
 	}
 	return err
 }
-
-func plural(n uint64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return render.HumaneCount(n) + " " + many
-}
