@@ -6,6 +6,7 @@ import (
 
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
@@ -28,6 +29,7 @@ func Tree() []command.Node {
 		micro.Command(),
 		stream.Command(),
 		server.Command(),
+		kv.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Import says how the lines of an export are written to a bucket.
+type Import struct {
+	IfMissing   bool // only keys that have never been written
+	IfUnchanged bool // only keys whose latest revision is the one in the file
+	KeepTTL     bool // give an entry the whole of its TTL, not what was left of it at Now
+	Now         time.Time
+	DryRun      bool // read and check the file, write nothing
+}
+
+// Imported tells what an import did.
+type Imported struct {
+	Tally
+	Removed  uint64   `json:"removed"`  // markers written
+	Expired  uint64   `json:"expired"`  // entries whose TTL has run out since the export
+	Failures Failures `json:"failures"` // lines that were not stored
+}
+
+// record is one line of an export. A value is in one of two fields, or absent with a marker.
+type record struct {
+	Key      string      `json:"key"`
+	Revision uint64      `json:"revision"`
+	Op       Op          `json:"op"`
+	Created  time.Time   `json:"created"`
+	Value    *string     `json:"value"`
+	Base64   *string     `json:"value_b64"`
+	TTL      string      `json:"ttl"`
+	Headers  nats.Header `json:"headers"`
+	Bucket   string      `json:"bucket"`
+	Delta    uint64      `json:"delta"`
+}
+
+// Import writes the lines of an export, each acknowledged by the server, without waiting for one before the next. Lines
+// that cannot be read and writes that are refused are listed; the error tells that the work stopped before its end.
+func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, error) {
+	im := &importer{b: b, x: x, keys: map[uint64]pendingLine{}}
+	p, err := b.c.newPublisher(im.outcome)
+	if err != nil {
+		return im.out, err
+	}
+	defer p.close()
+	in := bufio.NewReaderSize(r, 256<<10)
+	for line := uint64(1); err == nil; line++ {
+		var text []byte
+		text, err = readLine(in)
+		if len(bytes.TrimSpace(text)) > 0 {
+			if sendErr := im.line(ctx, p, line, text); sendErr != nil {
+				err = sendErr
+			}
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if waitErr := p.wait(ctx); err == nil {
+		err = waitErr
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.out, err
+}
+
+// readLine reads a line of any length without its end. The slice is valid until the next call.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	text, err := in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return bytes.TrimSuffix(text, []byte("\n")), err
+	}
+	long := bytes.Clone(text)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		text, err = in.ReadSlice('\n')
+		long = append(long, text...)
+	}
+	return bytes.TrimSuffix(long, []byte("\n")), err
+}
+
+type pendingLine struct {
+	key  string
+	line uint64
+	size int
+	op   Op
+}
+
+type importer struct {
+	b   *Bucket
+	x   Import
+	tag uint64
+
+	mu   sync.Mutex
+	out  Imported
+	keys map[uint64]pendingLine // on their way: at most the window of the publisher
+}
+
+func (im *importer) fail(line uint64, key string, err error) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.out.Failures.add(Failed{Key: key, Line: line, Error: err.Error()})
+}
+
+func (im *importer) outcome(tag, _ uint64, err error) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	p := im.keys[tag]
+	delete(im.keys, tag)
+	im.count(p, err)
+}
+
+func (im *importer) count(p pendingLine, err error) {
+	switch {
+	case err != nil:
+		im.out.Failures.add(Failed{Key: p.key, Line: p.line, Error: err.Error()})
+	case p.op == Put:
+		im.out.Keys++
+		im.out.Bytes += uint64(p.size)
+	default:
+		im.out.Removed++
+	}
+}
+
+// line sends one line; the error ends the import.
+func (im *importer) line(ctx context.Context, p *publisher, n uint64, text []byte) error {
+	rec, value, err := readRecord(text)
+	if err != nil {
+		im.fail(n, rec.Key, err)
+		return nil
+	}
+	m, expired, err := im.message(rec, value)
+	switch {
+	case err != nil:
+		im.fail(n, rec.Key, err)
+		return nil
+	case expired:
+		im.mu.Lock()
+		im.out.Expired++
+		im.mu.Unlock()
+		return nil
+	}
+	one := pendingLine{key: rec.Key, line: n, size: len(value), op: rec.Op}
+	im.mu.Lock()
+	if im.x.DryRun {
+		im.count(one, nil)
+		im.mu.Unlock()
+		return nil
+	}
+	im.tag++
+	tag := im.tag
+	im.keys[tag] = one
+	im.mu.Unlock()
+	return p.send(ctx, tag, m)
+}
+
+// message is what stores a record; expired tells that its TTL has run out.
+func (im *importer) message(rec record, value []byte) (m *nats.Msg, expired bool, err error) {
+	var o WriteOptions
+	if rec.TTL != "" && rec.TTL != "never" {
+		if o.TTL, err = time.ParseDuration(rec.TTL); err != nil {
+			return nil, false, fmt.Errorf("ttl %q: %w", rec.TTL, err)
+		}
+		if !im.x.KeepTTL && !rec.Created.IsZero() {
+			o.TTL = (o.TTL - im.x.Now.Sub(rec.Created)).Round(time.Second)
+			if o.TTL < time.Second {
+				return nil, true, nil
+			}
+		}
+	}
+	switch {
+	case im.x.IfMissing:
+		o.Expect = new(uint64)
+	case im.x.IfUnchanged:
+		o.Expect = &rec.Revision
+	}
+	m = im.b.message(rec.Key, rec.Op, value, o)
+	for k, v := range OwnHeaders(rec.Headers) {
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		m.Header[k] = v
+	}
+	return m, false, nil
+}
+
+func readRecord(text []byte) (record, []byte, error) {
+	var rec record
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&rec); err != nil {
+		return rec, nil, err
+	}
+	if err := CheckKey(rec.Key); err != nil {
+		return rec, nil, err
+	}
+	switch rec.Op {
+	case "":
+		rec.Op = Put
+	case Put, Delete, Purge:
+	default:
+		return rec, nil, fmt.Errorf("op %q is none of PUT, DELETE, PURGE", rec.Op)
+	}
+	switch {
+	case rec.Op != Put:
+		return rec, nil, nil
+	case rec.Value != nil && rec.Base64 != nil:
+		return rec, nil, errors.New(`both "value" and "value_b64" are given`)
+	case rec.Base64 != nil:
+		value, err := base64.StdEncoding.DecodeString(*rec.Base64)
+		if err != nil {
+			return rec, nil, fmt.Errorf("value_b64: %w", err)
+		}
+		return rec, value, nil
+	case rec.Value != nil:
+		return rec, []byte(*rec.Value), nil
+	}
+	return rec, nil, errors.New(`neither "value" nor "value_b64" is given`)
+}
