@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -64,7 +65,7 @@ func TestSubscriberEnds(t *testing.T) {
 		n++
 		cancel(fail.ErrInterrupted)
 		for !s.halt.Load() {
-			time.Sleep(time.Microsecond)
+			runtime.Gosched()
 		}
 		return nil
 	}})
