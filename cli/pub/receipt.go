@@ -33,11 +33,6 @@ const listed = 1000
 // View shows nothing: a person has read the narration, and a pipe wants no more than the exit code.
 func (r receipt) View(*render.Page) {}
 
-func (r *receipt) took(m message) {
-	r.Published++
-	r.Bytes += uint64(len(m.body))
-}
-
 func (r *receipt) fail(number, line int, err error) {
 	if r.first == nil {
 		r.first = err

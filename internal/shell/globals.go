@@ -20,7 +20,6 @@ type globals struct {
 	utc         bool
 	insecure    bool
 	pwStdin     bool
-	colors      string
 }
 
 // setting is one connection setting: its flag, its variable, and what the parser found.
@@ -37,7 +36,7 @@ type setting struct {
 type declaration struct {
 	key, env, placeholder, help string
 	short                       rune
-	hidden, list                bool
+	list                        bool
 }
 
 // The connection settings in the order of the help. Colors, trace and the booleans are declared beside them.
