@@ -23,7 +23,10 @@ func Command() command.Node {
 			Long: "A context keeps where to connect and as whom under a name. The selected one is used when no other is named with --context.",
 		},
 		Nodes: func() []command.Node {
-			return []command.Node{addVerb()}
+			return []command.Node{
+				addVerb(), copyVerb(), lsVerb(), rmVerb(), selectVerb(), unselectVerb(), previousVerb(), infoVerb(), validateVerb(),
+				editVerb(), protectVerb(), unprotectVerb(), trustVerb(), untrustVerb(),
+			}
 		},
 	}
 }

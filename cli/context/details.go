@@ -64,6 +64,13 @@ type problem struct {
 	Text string `json:"text"`
 }
 
+func (f problem) String() string {
+	if f.Key == "" {
+		return f.Text
+	}
+	return f.Key + ": " + f.Text
+}
+
 type connection struct {
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
@@ -168,11 +175,7 @@ func (d *details) View(p *render.Page) {
 		p.Gap()
 	}
 	for _, f := range d.Problems {
-		what := f.Text
-		if f.Key != "" {
-			what = f.Key + ": " + f.Text
-		}
-		p.Line("%s %s", render.Bad("ERROR:"), what)
+		p.Line("%s %s", render.Bad("ERROR:"), f.String())
 	}
 	if len(d.Overrides) > 0 {
 		p.Gap()
