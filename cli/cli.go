@@ -7,6 +7,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/kv"
+	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
@@ -30,6 +31,7 @@ func Tree() []command.Node {
 		stream.Command(),
 		server.Command(),
 		kv.Command(),
+		contextcmd.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }
