@@ -6,8 +6,8 @@ import (
 
 	"github.com/choria-io/fisk"
 
-	"github.com/natskit/natskit/cli/kv"
 	contextcmd "github.com/natskit/natskit/cli/context"
+	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
