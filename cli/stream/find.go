@@ -55,7 +55,7 @@ func runFind(ctx context.Context, e *env.Env, o findOptions) error {
 		l.title = "Streams matching " + s
 	}
 	found := names{}
-	l.cover, err = c.Streams(ctx, o.flags.narrow(), func(s js.Stream) error {
+	l.cover, err = c.Streams(ctx, o.flags.Narrow(), func(s js.Stream) error {
 		yes, err := selected(s.StreamInfo)
 		switch {
 		case err != nil || !yes:

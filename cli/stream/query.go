@@ -61,10 +61,9 @@ func (f *queryFlags) check() error {
 	return err
 }
 
-// narrow is a subject by which the server can leave out streams that cannot be meant, empty when it cannot.
-func (f *queryFlags) narrow() string {
-	if f.Invert {
-		return ""
-	}
-	return f.Subject
+// queryOn declares the conditions on a command and returns what reads and checks them.
+func queryOn(c *fisk.CmdClause) func() (js.Query, error) {
+	f := &queryFlags{}
+	f.bind(c)
+	return func() (js.Query, error) { return f.conditions(), f.check() }
 }

@@ -4,6 +4,7 @@ package stream
 import (
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/stream/cluster"
 	"github.com/natskit/natskit/internal/command"
 )
 
@@ -37,6 +38,7 @@ func Command() command.Node {
 				subjectsVerb(g),
 				findVerb(),
 				reportVerb(),
+				cluster.Command(&g.all, queryOn),
 			}
 		},
 	}

@@ -82,6 +82,14 @@ func (q Query) Compile(now time.Time) (func(api.StreamInfo) (bool, error), error
 	}, nil
 }
 
+// Narrow is a subject by which the server can leave out streams that cannot be meant, empty when it cannot.
+func (q Query) Narrow() string {
+	if q.Invert {
+		return ""
+	}
+	return q.Subject
+}
+
 func pattern(flag, text string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil
