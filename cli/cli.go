@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
+	"github.com/natskit/natskit/cli/object"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
 	"github.com/natskit/natskit/cli/server"
@@ -30,6 +31,7 @@ func Tree() []command.Node {
 		stream.Command(),
 		server.Command(),
 		kv.Command(),
+		object.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }
