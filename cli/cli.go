@@ -10,6 +10,7 @@ import (
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
+	"github.com/natskit/natskit/cli/object"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
 	"github.com/natskit/natskit/cli/server"
@@ -32,6 +33,7 @@ func Tree() []command.Node {
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),
+		object.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

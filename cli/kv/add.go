@@ -17,13 +17,13 @@ type settings struct {
 	bucket string
 	store.KVSettings
 
-	description                              string
-	history, replicas, maxValue, maxBytes    int64
-	ttl, markerTTL                           time.Duration
-	compress                                 bool
-	hasDescription, hasHistory, hasReplicas  bool
-	hasMaxValue, hasMaxBytes, hasTTL         bool
-	hasMarkerTTL, hasCompress, hasNoMetadata bool
+	description                             string
+	history, replicas, maxValue, maxBytes   int64
+	ttl, markerTTL                          time.Duration
+	compress                                bool
+	hasDescription, hasHistory, hasReplicas bool
+	hasMaxValue, hasMaxBytes, hasTTL        bool
+	hasMarkerTTL, hasCompress               bool
 }
 
 // bind declares the flags that add and edit share.

@@ -88,9 +88,9 @@ type upload struct {
 	info *ObjectInfo
 	p    PutObject
 	pub  *publisher
-	pool sync.Pool
 
 	mu      sync.Mutex
+	free    [][]byte          // buffers that may be filled again
 	flying  map[uint64]*chunk // sent and not acknowledged, or behind such a one
 	first   uint64            // the first chunk that is not acknowledged
 	lastSeq uint64            // of the chunk before it
@@ -105,7 +105,6 @@ type chunk struct {
 
 func (o *Objects) newUpload(info *ObjectInfo, p PutObject) (*upload, error) {
 	u := &upload{o: o, info: info, p: p, flying: map[uint64]*chunk{}}
-	u.pool.New = func() any { return make([]byte, p.ChunkSize) }
 	var err error
 	u.pub, err = o.c.newPublisher(u.outcome)
 	return u, err
@@ -133,10 +132,22 @@ func (u *upload) outcome(tag, seq uint64, err error) {
 func (u *upload) settle() {
 	for c := u.flying[u.first]; c != nil && c.acked; c = u.flying[u.first] {
 		u.lastSeq = c.seq
-		u.pool.Put(c.data[:cap(c.data)]) //nolint:staticcheck // a slice header costs nothing beside its 128 KiB
+		u.free = append(u.free, c.data[:cap(c.data)])
 		delete(u.flying, u.first)
 		u.first++
 	}
+}
+
+// buffer is a chunk's worth of memory.
+func (u *upload) buffer() []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if n := len(u.free); n > 0 {
+		buf := u.free[n-1]
+		u.free = u.free[:n-1]
+		return buf
+	}
+	return make([]byte, u.p.ChunkSize)
 }
 
 // failure is why a chunk was lost, if one was.
@@ -150,7 +161,7 @@ func (u *upload) failure() error {
 func (u *upload) run(ctx context.Context, r io.Reader) error {
 	sum := sha256.New()
 	for {
-		buf := u.pool.Get().([]byte)
+		buf := u.buffer()
 		n, err := io.ReadFull(r, buf)
 		if n > 0 {
 			sum.Write(buf[:n])

@@ -1,0 +1,176 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/payload"
+	"github.com/natskit/natskit/internal/payload/ctxio"
+	"github.com/natskit/natskit/internal/prompt"
+	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/term"
+)
+
+type putOptions struct {
+	bucket, file   string
+	name           string
+	base           bool
+	description    string
+	hasDescription bool
+	headers        nats.Header
+	metadata       map[string]string
+	chunk          int64
+	progress       bool
+	force          bool
+}
+
+func putVerb() command.Node {
+	return command.Verb[putOptions]{
+		Meta: command.Meta{
+			Name: "put", Short: "Store a file as an object",
+			Long: "The object is named as the path was typed, or by --name, or with --base-name by the last part of the path. Without a file, or with -, standard input is stored up to its end. The object appears when all of it is stored; one of that name stays whole until then, and its description, headers and metadata are kept unless new ones are given. Header values are templates.",
+		},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: objectInfo{},
+		Examples: []command.Example{
+			{Line: "echo hello | nats object put FILES --name greeting.txt", Says: "Size: 6 B", Needs: []string{"object add FILES"}},
+			{Line: "echo hello | nats object put FILES --name a.txt -H 'Content-Type:text/plain' --metadata team=ops", Says: "Headers: Content-Type: text/plain", About: "With headers and metadata", Needs: []string{"object add FILES"}},
+		},
+		Bind: func(c *fisk.CmdClause, o *putOptions) {
+			c.Arg("bucket", "The bucket").Required().StringVar(&o.bucket)
+			c.Arg("file", "The file to store; - is standard input").StringVar(&o.file)
+			c.Flag("name", "Name of the object").StringVar(&o.name)
+			c.Flag("base-name", "Name the object by the last part of the path").UnNegatableBoolVar(&o.base)
+			c.Flag("description", "What the object is").IsSetByUser(&o.hasDescription).StringVar(&o.description)
+			flagval.HeaderVar(c.Flag("header", "Header to keep with the object").Short('H').PlaceHolder("K:V"), &o.headers)
+			flagval.MapVar(c.Flag("metadata", "Metadata to keep with the object").PlaceHolder("META"), &o.metadata)
+			c.Flag("chunk-size", "Size of the chunks, bytes; 128 KiB unless given").Int64Var(&o.chunk)
+			c.Flag("progress", "Show how far it is, on a terminal").Default("true").BoolVar(&o.progress)
+			c.Flag("force", "Replace without asking").Short('f').UnNegatableBoolVar(&o.force)
+		},
+		Check: func(o *putOptions) error {
+			switch {
+			case o.chunk < 0 || o.chunk > 64<<20:
+				return fail.Usagef("--chunk-size: %d is not between 1 and %d", o.chunk, 64<<20)
+			case o.fromStdin() && o.name == "":
+				return fail.Usagef("standard input has no name: pass --name")
+			case o.base && o.name != "":
+				return fail.Usagef("--name and --base-name exclude each other")
+			}
+			return store.CheckBucket(o.bucket)
+		},
+		Run: runPut,
+	}
+}
+
+func (o putOptions) fromStdin() bool { return o.file == "" || o.file == "-" }
+
+// object is the name that the object gets.
+func (o putOptions) object() string {
+	switch {
+	case o.name != "":
+		return o.name
+	case o.base:
+		return filepath.Base(o.file)
+	}
+	return path.Clean(filepath.ToSlash(o.file))
+}
+
+// source opens what is stored; length is 0 when it is not known.
+func (o putOptions) source(ctx context.Context, e *env.Env) (r io.Reader, length int64, end func(), err error) {
+	if o.fromStdin() {
+		in := ctxio.NewReader(ctx, e.IO.In)
+		return in, 0, in.Close, nil
+	}
+	file, err := e.Files.Open(o.file)
+	if err != nil {
+		return nil, 0, nil, fmt.Errorf("path '%s' cannot be read: %w", o.file, err)
+	}
+	if f, ok := file.(*os.File); ok {
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			err = fail.Usagef("path '%s' is a directory", o.file)
+		}
+		if err != nil {
+			_ = file.Close()
+			return nil, 0, nil, err
+		}
+		length = info.Size()
+	}
+	return file, length, func() { _ = file.Close() }, nil
+}
+
+func runPut(ctx context.Context, e *env.Env, o putOptions) error {
+	if !o.fromStdin() { // what is not there is said before anything is asked or connected
+		_, _, end, err := o.source(ctx, e)
+		if err != nil {
+			return err
+		}
+		end()
+	}
+	return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Objects) error {
+		put := store.PutObject{Name: o.object(), Description: o.description, ChunkSize: uint32(o.chunk), Metadata: o.metadata}
+		headers, err := payload.CompileHeader(o.headers, payload.ForPublish)
+		if err != nil {
+			return err
+		}
+		if put.Headers, err = headers.Expand(&payload.Values{Clock: e.Clock, Count: 1}); err != nil {
+			return err
+		}
+		if err := o.replace(ctx, e, b, &put); err != nil {
+			return err
+		}
+		in, length, end, err := o.source(ctx, e)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if o.progress && (length == 0 || length > smallFile) {
+			bar := e.IO.Progress(e.Clock, "Storing "+term.Visible(put.Name, false), length, func(n int64) string { return size(uint64(n)) })
+			defer bar.Close()
+			put.Progress = func(done uint64) { bar.Set(int64(done)) }
+		}
+		info, err := b.Put(ctx, put, in)
+		if err != nil {
+			return err
+		}
+		return e.Out.Print(newObjectInfo(info))
+	})
+}
+
+// smallFile is what is too small for a progress line, bytes.
+const smallFile = 20 << 10
+
+// replace asks before an object of that name is replaced, and lets the new one keep what was said of the old one.
+func (o putOptions) replace(ctx context.Context, e *env.Env, b *store.Objects, put *store.PutObject) error {
+	old, err := b.Stat(ctx, put.Name, false)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !o.hasDescription {
+		put.Description = old.Description
+	}
+	if put.Headers == nil {
+		put.Headers = old.Headers
+	}
+	if put.Metadata == nil {
+		put.Metadata = maps.Clone(old.Metadata)
+	}
+	return prompt.Sure(ctx, e.Prompt, o.force, fmt.Sprintf("replace existing file %s > %s, %s", o.bucket, put.Name, size(old.Size)))
+}
