@@ -6,6 +6,7 @@ import (
 
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -28,6 +29,7 @@ func Tree() []command.Node {
 		rtt.Command(),
 		micro.Command(),
 		stream.Command(),
+		errors.Command(),
 		server.Command(),
 		kv.Command(),
 	}
