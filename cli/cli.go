@@ -7,6 +7,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	contextcmd "github.com/natskit/natskit/cli/context"
+	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -30,6 +31,7 @@ func Tree() []command.Node {
 		rtt.Command(),
 		micro.Command(),
 		stream.Command(),
+		errors.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),
