@@ -16,7 +16,9 @@ import (
 	"github.com/natskit/natskit/cli/rtt"
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
+	"github.com/natskit/natskit/docs"
 	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/docgen"
 	"github.com/natskit/natskit/internal/embedded"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/shell"
@@ -44,12 +46,28 @@ func model() *fisk.ApplicationModel { return Program("").Model() }
 
 // Program is the command line as a value, for main, documentation and tests.
 func Program(version string) shell.Program {
-	return shell.Program{Name: "nats", Help: help, Build: env.BuildInfo(version), Tree: Tree, OpenEmbedded: embedded.Open}
+	return shell.Program{
+		Name: "nats", Help: help, Build: env.BuildInfo(version), Tree: Tree, OpenEmbedded: embedded.Open, Decorate: cheats,
+		Topics: shell.Topics{Names: docs.Topics, Text: docs.Topic},
+	}
+}
+
+// cheats gives nats cheat its pages: the examples of every top-level command.
+func cheats(app *fisk.Application) {
+	source := docgen.Source{App: app.Model(), Tree: Tree()}
+	for _, group := range source.Groups() {
+		app.Cheat(group, source.Cheat(group))
+	}
+	if app.CheatCommand != nil {
+		app.CheatCommand.Hidden()
+	}
 }
 
 // Main runs one command line in the process's own world and returns its exit code.
 func Main(ctx context.Context, version string, args []string) int {
-	ctx, stop := shell.Signals(ctx)
+	ctx, hold, stop := shell.Signals(ctx)
 	defer stop()
-	return Program(version).Run(ctx, args, env.System())
+	e := env.System()
+	e.HoldInterrupts = hold
+	return Program(version).Run(ctx, args, e)
 }

@@ -12,7 +12,7 @@ import (
 
 // TestExamplesWork runs the example of every verb as the help shows it, against a server of its own.
 func TestExamplesWork(t *testing.T) {
-	for path, d := range docs() {
+	for path, d := range described() {
 		for _, x := range d.Examples {
 			t.Run(path+"/"+x.Line, func(t *testing.T) {
 				t.Parallel()

@@ -15,8 +15,8 @@ import (
 	"github.com/natskit/natskit/internal/command"
 )
 
-// docs are all nodes of the tree by their path.
-func docs() map[string]command.Doc {
+// described are all nodes of the tree by their path.
+func described() map[string]command.Doc {
 	out := map[string]command.Doc{}
 	for _, n := range Tree() {
 		n.Walk(nil, func(d command.Doc) { out[d.Command()] = d })
@@ -42,7 +42,7 @@ func models() (*fisk.ApplicationModel, map[string]*fisk.CmdModel) {
 
 func TestEveryVerbIsDescribed(t *testing.T) {
 	_, parsed := models()
-	for path, d := range docs() {
+	for path, d := range described() {
 		short := []rune(d.Meta.Short)
 		if len(short) == 0 || !unicode.IsUpper(short[0]) || strings.HasSuffix(d.Meta.Short, ".") {
 			t.Errorf("%s: Short %q must begin with a capital and end without a full stop", path, d.Meta.Short)
@@ -110,7 +110,7 @@ func TestPromptsNameFlagsThatExist(t *testing.T) {
 		}
 	}
 	question := regexp.MustCompile(`Flag:\s*"([^"]+)"`)
-	for path, d := range docs() {
+	for path, d := range described() {
 		if !d.Group && len(d.Path) > 1 {
 			continue
 		}

@@ -33,6 +33,9 @@ func NewSelection(words ...string) *Selection {
 	return s
 }
 
+// Whole reports whether the whole tree is built, for help, documentation and completion.
+func (s *Selection) Whole() bool { return s.all }
+
 func (s *Selection) wants(m Meta) bool {
 	if s.all || s.words[m.Name] {
 		return true

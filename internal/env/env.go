@@ -39,6 +39,9 @@ type Env struct {
 	// Request is what the command line and the environment said of the connection, before any context was read.
 	Request contexts.Request
 
+	// HoldInterrupts makes ^C an editor's until release is called; nil where nobody sends signals.
+	HoldInterrupts func() (release func())
+
 	ShowSecrets bool // --show-secrets
 	UTC         bool // --utc: times for people in UTC
 }

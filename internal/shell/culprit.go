@@ -140,7 +140,7 @@ func (p Program) newApp(g *globals, s *command.Selection) *fisk.Application {
 	for _, n := range p.Tree() {
 		n.Attach(app, s)
 	}
-	if p.Decorate != nil {
+	if p.Decorate != nil && s.Whole() {
 		p.Decorate(app)
 	}
 	return app

@@ -35,8 +35,10 @@ type Program struct {
 	Build env.Build
 	Tree  func() []command.Node // in help order
 
-	// Decorate adds to the application what is not a command: cheats and completions. It may be nil.
+	// Decorate adds to an application with its whole tree what is not a command, such as cheats. It may be nil.
 	Decorate func(*fisk.Application)
+	// Topics are shown by `nats help NAME`.
+	Topics Topics
 	// OpenEmbedded opens the in-process server of an "embedded:DIR" URL. Without it such URLs are refused.
 	OpenEmbedded func(ctx context.Context, dir string, log *slog.Logger) (nats.InProcessConnProvider, func() error, error)
 }
@@ -122,7 +124,7 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 	e.Log = newLog(e, level)
 	scripted := e.Prompt != nil // a test has brought its answers
 	if !scripted {
-		e.Prompt = prompt.New(prompt.Options{Streams: e.IO, NoPrompt: r.g.noPrompt, Getenv: e.Getenv})
+		e.Prompt = r.prompter("")
 	}
 	if r.g.pwStdin {
 		e.Request.Password = func() ([]byte, error) { return firstLine(e.IO.In) }
@@ -132,6 +134,9 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 		return err
 	}
 	e.Contexts = contexts.NewStore(root, e.Getenv)
+	if e.Files.Dir != "" {
+		e.Contexts = e.Contexts.In(e.Files.Dir)
+	}
 	e.Settings = func(ctx context.Context) (contexts.Resolved, error) {
 		return contexts.Resolve(ctx, e.Contexts, e.Request)
 	}
@@ -158,7 +163,7 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 		}
 		e.IO.Scheme = nc.Effective().ColorScheme
 		if name := nc.Effective().Context; name != "" && !scripted {
-			e.Prompt = prompt.New(prompt.Options{Streams: e.IO, NoPrompt: r.g.noPrompt, Getenv: e.Getenv, Prefix: "[" + name + "] "})
+			e.Prompt = r.prompter("[" + name + "] ")
 		}
 	}
 	if g := r.g.colorScheme(e.Getenv); g != "" {
@@ -177,6 +182,13 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 	return err
 }
 
+func (r *run) prompter(prefix string) prompt.Prompter {
+	e := r.e
+	return prompt.New(prompt.Options{
+		Streams: e.IO, NoPrompt: r.g.noPrompt, Getenv: e.Getenv, Environ: e.Environ(), Prefix: prefix, HoldInterrupts: e.HoldInterrupts,
+	})
+}
+
 func (r *run) rendering(format render.Format) render.Options {
 	e := r.e
 	o := render.Options{
@@ -193,6 +205,9 @@ func (r *run) rendering(format render.Format) render.Options {
 // parse finds the verb. halted means that the parser has printed what was asked for and nothing is left to do.
 func (r *run) parse() (halted bool, err error) {
 	r.sel = command.NewSelection(r.words()...)
+	if shown, err := r.topic(); shown {
+		return true, err
+	}
 	app := r.p.newApp(&r.g, r.sel)
 	args := r.args
 	if !completing(args) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/natskit/natskit/internal/fail"
@@ -12,8 +14,11 @@ import (
 // Signals cancels the returned context when the process is asked to end, with the reason as its cause; a second request
 // ends the process at once. SIGPIPE goes to a channel that nobody reads, so that writes to a closed pipe return an error
 // and deferred work runs; it is not ignored, since children would inherit that.
-func Signals(parent context.Context) (context.Context, func()) {
+//
+// hold makes SIGINT somebody else's, an editor's say, until the function that it returns is called.
+func Signals(parent context.Context) (ctx context.Context, hold func() (release func()), stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
+	var held atomic.Int32
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -24,6 +29,10 @@ func Signals(parent context.Context) (context.Context, func()) {
 			case <-done:
 				return
 			case s := <-c:
+				if s == os.Interrupt && held.Load() > 0 {
+					n--
+					continue
+				}
 				cause := fail.ErrTerminated
 				if s == os.Interrupt || s == syscall.SIGQUIT {
 					cause = fail.ErrInterrupted
@@ -35,5 +44,9 @@ func Signals(parent context.Context) (context.Context, func()) {
 			}
 		}
 	}()
-	return ctx, func() { signal.Stop(c); close(done); cancel(nil) }
+	hold = func() func() {
+		held.Add(1)
+		return sync.OnceFunc(func() { held.Add(-1) })
+	}
+	return ctx, hold, func() { signal.Stop(c); close(done); cancel(nil) }
 }
