@@ -245,7 +245,7 @@ func TestCase72ReferencesAreLookedUpWhenConnecting(t *testing.T) {
 	w := setup(t)
 	r := w.OK("context add n --server " + srv.URL() + " --user bob --password env://PWV")
 	says(t, r, "Password: env://PWV (ERROR)", "the variable PWV is not set")
-	r = w.Fails(fail.Failure, "context add n --select", `"PWV" is not set`)
+	w.Fails(fail.Failure, "context add n --select", `"PWV" is not set`)
 	set := w.Env("PWV", "hidden-word")
 	r = set.OK("context add n --select")
 	says(t, r, "Password: env://PWV (runtime environment)", "Connection: OK")
