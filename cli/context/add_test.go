@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nkeys"
+
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
@@ -199,13 +201,51 @@ func TestCase72Embed(t *testing.T) {
 	says(t, w.OK("context add n --select"), "Connection: OK")
 }
 
+func TestCase72NKey(t *testing.T) {
+	t.Parallel()
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := user.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := testkit.Server(t, testkit.WithoutJetStream(), testkit.WithConfig("authorization: { users: [ { nkey: "+public+" } ] }"))
+	w := setup(t)
+	file := w.Path("k")
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.OK("context add n --server " + srv.URL() + " --nkey " + file + " --embed")
+	if v, _ := w.key("n", "nkey").(string); !strings.HasPrefix(v, "data:;base64,") {
+		t.Fatalf("nkey is %q", v)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	r := w.OK("context select n")
+	says(t, r, "NKey: embedded data", "Connection: OK")
+	missing(t, r, string(seed))
+
+	w.OK("context add v --server " + srv.URL() + " --nkey env://V")
+	w.Fails(fail.Failure, "context info v --connect", `"V" is not set`)
+	r = w.Env("V", string(seed)).OK("context info v --connect")
+	says(t, r, "NKey: env://V (runtime environment)", "Connection: OK")
+	missing(t, r, string(seed))
+}
+
 func TestCase72ReferencesAreLookedUpWhenConnecting(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t, testkit.WithUser("bob", "hidden-word"))
 	w := setup(t)
 	r := w.OK("context add n --server " + srv.URL() + " --user bob --password env://PWV")
 	says(t, r, "Password: env://PWV (ERROR)", "the variable PWV is not set")
-	r = w.Fails(fail.Failure, "context add n --select", `"PWV" is not set`)
+	w.Fails(fail.Failure, "context add n --select", `"PWV" is not set`)
 	set := w.Env("PWV", "hidden-word")
 	r = set.OK("context add n --select")
 	says(t, r, "Password: env://PWV (runtime environment)", "Connection: OK")

@@ -59,7 +59,11 @@ func pick(ctx context.Context, e *env.Env, name string) (*contexts.Stored, error
 			return nil, err
 		}
 		if selected != "" {
-			return s.Load(ctx, selected)
+			st, err := s.Load(ctx, selected)
+			if err != nil {
+				return nil, fmt.Errorf("%w (selected)", err)
+			}
+			return st, nil
 		}
 	}
 	return nil, fail.Usagef("no default context and no name supplied").WithHint("name one of nats context ls, or choose it with nats context select")

@@ -3,9 +3,7 @@
 package context
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,12 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
-
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/testkit/clitest"
+	"github.com/natskit/natskit/internal/testkit/ptytest"
 )
+
+const patience = 20 * time.Second
 
 // TestMain lets the test binary be the program, for runs that need a terminal of their own.
 func TestMain(m *testing.M) {
@@ -130,9 +129,11 @@ func TestS8EditOnATerminalKeepsTheText(t *testing.T) {
 	tmp := t.TempDir()
 	// The first time it spoils a line, the second time it mends that line: only a text that was kept can be mended.
 	script, note := editor(t, `if grep -q 'spoilt: \[' "$f"; then sed -i '/spoilt/d; s/h:1/h:2/' "$f"; else echo 'spoilt: [' >> "$f"; fi`)
-	screen, code := onTerminal(t, w, script, tmp, "edit again?", "y\r")
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, screen)
+	p := onTerminal(t, w, []string{"EDITOR=" + script, "TMPDIR=" + tmp}, "context", "edit", "n")
+	p.Expect("edit again?", patience)
+	p.Send("y\r")
+	if code := p.Wait(patience); code != 0 {
+		t.Fatalf("exit code %d: %s", code, p.Transcript())
 	}
 	if !strings.Contains(w.file("n"), "nats://h:2") {
 		t.Fatalf("the context is now %s", w.file("n"))
@@ -146,9 +147,11 @@ func TestS8EditOnATerminalKeepsTheText(t *testing.T) {
 	// Giving up leaves the context as it was and nothing else.
 	w.write("n", `{"url":"nats://h:1","token":"hidden-word"}`)
 	script, note = editor(t, `echo 'spoilt: [' > "$f"`)
-	screen, code = onTerminal(t, w, script, tmp, "edit again?", "n\r")
-	if code != int(fail.Declined) || strings.Contains(screen, "hidden-word") {
-		t.Fatalf("exit code %d: %s", code, screen)
+	p = onTerminal(t, w, []string{"EDITOR=" + script, "TMPDIR=" + tmp}, "context", "edit", "n")
+	p.Expect("edit again?", patience)
+	p.Send("n\r")
+	if code := p.Wait(patience); code != int(fail.Declined) || strings.Contains(p.Raw(), "hidden-word") {
+		t.Fatalf("exit code %d: %s", code, p.Transcript())
 	}
 	private(t, note)
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -159,39 +162,24 @@ func TestS8EditOnATerminalKeepsTheText(t *testing.T) {
 	}
 }
 
-// onTerminal runs context edit n on a terminal, types the answer when the screen shows the question, and returns all that was shown.
-func onTerminal(t *testing.T, w *world, script, tmp, question, answer string) (screen string, code int) {
+// onTerminal is the program on a terminal of its own.
+func onTerminal(t *testing.T, w *world, env []string, args ...string) *ptytest.Terminal {
 	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append([]string{"CONTEXT_TEST_PROGRAM=1", "TERM=dumb", "XDG_CONFIG_HOME=" + w.root, "HOME=" + w.Dir(), "PATH=" + os.Getenv("PATH")}, env...)
+	cmd.Dir = w.Dir()
+	return ptytest.Start(t, cmd, 100, 40)
+}
+
+// TestS5 on a terminal: the password is asked for and not shown.
+func TestS5PasswordIsAskedForOnATerminal(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	p := onTerminal(t, w, nil, "context", "add", "n", "--user", "bob", "--password-stdin")
+	p.Expect("Password", patience)
+	p.Send("open-sesame\r")
+	if code := p.Wait(patience); code != 0 || strings.Contains(p.Raw(), "open-sesame") {
+		t.Fatalf("exit code %d: %s", code, p.Transcript())
 	}
-	defer master.Close()
-	cmd := exec.Command(os.Args[0], "context", "edit", "n")
-	cmd.Env = []string{"CONTEXT_TEST_PROGRAM=1", "TERM=dumb", "EDITOR=" + script, "TMPDIR=" + tmp, "XDG_CONFIG_HOME=" + w.root, "HOME=" + w.Dir(), "PATH=" + os.Getenv("PATH")}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = slave, slave, slave, w.Dir()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_ = slave.Close()
-	stuck := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-	defer stuck.Stop()
-	var shown bytes.Buffer
-	answered := false
-	for buf := make([]byte, 4096); ; {
-		n, err := master.Read(buf)
-		shown.Write(buf[:n])
-		if !answered && strings.Contains(shown.String(), question) {
-			answered = true
-			if _, err := io.WriteString(master, answer); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err != nil {
-			break // the terminal closes with its last program
-		}
-	}
-	_ = cmd.Wait()
-	return shown.String(), cmd.ProcessState.ExitCode()
+	w.want("n", "password", "open-sesame")
 }

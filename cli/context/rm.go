@@ -70,7 +70,7 @@ func runRm(ctx context.Context, e *env.Env, o rmOptions) error {
 		return err
 	}
 	if selected == o.name && !o.force {
-		return fail.Newf(fail.Failure, "context %q: %w", o.name, natscontext.ErrActiveContext).WithHint("nats context unselect, or --force")
+		return fail.Newf(fail.Failure, "context %q is selected", o.name).WithHint("nats context unselect, or --force")
 	}
 	if err := sureToDelete(ctx, e, s, o); err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestCase71Rm(t *testing.T) {
 	w.OK("context add sel")
 	w.OK("context add x")
 	w.OK("context select sel --no-connect")
-	w.Fails(fail.Failure, "context rm sel", "sel", "--force")
+	w.Fails(fail.Failure, "context rm sel", `context "sel" is selected`, "--force")
 	w.Fails(fail.Usage, "context rm x", "pass --force (there is no terminal to ask on)")
 	if w.gone("sel") || w.gone("x") {
 		t.Fatal("a context was removed")

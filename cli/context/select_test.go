@@ -77,7 +77,7 @@ func TestSelectAsks(t *testing.T) {
 	w.wantSelected("b")
 }
 
-// TestD12: neither a mistyped name nor a file that cannot be read changes what is selected.
+// TestD12, cases 13 and 14: neither a mistyped name nor a file that cannot be read changes what is selected.
 func TestD12SelectionSurvivesMistakes(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)
@@ -101,6 +101,25 @@ func TestD12SelectionSurvivesMistakes(t *testing.T) {
 	if got := w.file("bad"); got != "{bad" {
 		t.Fatalf("the broken file was changed: %q", got)
 	}
+}
+
+// TestD12 continued: a selected context whose file has gone stays selected until the user says otherwise.
+func TestD12SelectedContextIsGone(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.OK("context add dev")
+	w.OK("context select dev --no-connect")
+	if err := os.Remove(w.path("dev")); err != nil {
+		t.Fatal(err)
+	}
+	w.OK("context add other")
+	for _, line := range []string{"context info", "context info --effective", "context rm dev"} {
+		w.Fails(fail.NotFound, line, `"dev"`)
+		w.wantSelected("dev")
+	}
+	w.OK("context unselect")
+	w.Fails(fail.NotFound, "context previous", `"dev"`)
+	w.wantSelected("")
 }
 
 func TestSelectSaysWhenAnotherPlaceDecides(t *testing.T) {
