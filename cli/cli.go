@@ -17,6 +17,7 @@ import (
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/docs"
+	"github.com/natskit/natskit/cli/sub"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/docgen"
 	"github.com/natskit/natskit/internal/embedded"
@@ -30,6 +31,7 @@ const help = "The command line of NATS: messaging, streams, stores, services, se
 func Tree() []command.Node {
 	nodes := []command.Node{
 		pub.Command(),
+		sub.Command(),
 		rtt.Command(),
 		micro.Command(),
 		stream.Command(),
