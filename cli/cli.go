@@ -13,6 +13,8 @@ import (
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/object"
 	"github.com/natskit/natskit/cli/pub"
+	"github.com/natskit/natskit/cli/reply"
+	"github.com/natskit/natskit/cli/request"
 	"github.com/natskit/natskit/cli/rtt"
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
@@ -32,6 +34,8 @@ func Tree() []command.Node {
 	nodes := []command.Node{
 		pub.Command(),
 		sub.Command(),
+		request.Command(),
+		reply.Command(),
 		rtt.Command(),
 		micro.Command(),
 		stream.Command(),
