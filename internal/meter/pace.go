@@ -155,6 +155,9 @@ func (p *Pacer) Due(elapsed time.Duration) (intended time.Duration, ok bool) {
 	return intended, true
 }
 
+// Number is the number of the next message in the whole schedule, from 0.
+func (p *Pacer) Number() int64 { return p.next*p.clients + p.client }
+
 // Next is when the next message is due.
 func (p *Pacer) Next() time.Duration { return p.ahead }
 
