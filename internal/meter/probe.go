@@ -210,7 +210,9 @@ func (p *Probe) End(now time.Duration) {
 }
 
 // Warm reports that what happens at now still belongs to the warm-up.
-func (p *Probe) Warm(now time.Duration) bool { return p.warmEnd < 0 || now < p.warmEnd }
+func (p *Probe) Warm(now time.Duration) bool {
+	return p.run.warmup > 0 && (p.warmEnd < 0 || now < p.warmEnd)
+}
 
 // Latency records how long one operation took that ended at now.
 func (p *Probe) Latency(d, now time.Duration) {
