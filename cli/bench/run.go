@@ -1,0 +1,206 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/render"
+	"github.com/natskit/natskit/internal/term"
+)
+
+// result is what a benchmark prints: the report as people, scripts and bench compare read it.
+type result struct {
+	*meter.Report
+	saved []string
+}
+
+// JSON is the report alone.
+func (r result) JSON() any { return r.Report }
+
+// View shows the lines of the report; formats that need a table get one of the clients.
+func (r result) View(p *render.Page) {
+	switch p.Options().Kind {
+	case render.Text, render.Wide:
+	default:
+		r.table(p)
+		return
+	}
+	for _, l := range append(r.Text(), r.saved...) {
+		if l == "" {
+			p.Gap()
+		} else {
+			p.Line("%s", l)
+		}
+	}
+}
+
+func (r result) table(p *render.Page) {
+	t := p.Table("", render.Column{Name: "Client"}, render.Column{Name: "Side"}, render.Column{Name: "Agent"}, render.Column{Name: "Messages"}, render.Column{Name: "Bytes"},
+		render.Column{Name: "Messages a second"}, render.Column{Name: "Bytes a second"}, render.Column{Name: "Duration"},
+		render.Column{Name: "P50"}, render.Column{Name: "P99"}, render.Column{Name: "Max"})
+	for _, s := range r.Sides {
+		for _, c := range s.Clients {
+			row := []any{c.Number, s.Label, c.Agent, render.Count(c.Messages), render.Bytes(c.Bytes), render.Count(c.Rate), render.Bytes(c.BytesPerSecond), render.Span(c.Duration), "", "", ""}
+			if l := c.Latency; l != nil {
+				row[8], row[9], row[10] = render.Span(l.P50), render.Span(l.P99), render.Span(l.Max)
+			}
+			t.Row(row...)
+		}
+	}
+}
+
+// world is what a run may touch, from the environment of the command.
+func world(e *env.Env) load.World {
+	settings := e.Nats.Effective()
+	return load.World{
+		Options: e.Nats.Options, Dial: e.Nats.Dial, Timeout: settings.Timeout, Say: e.Say, Tool: e.Build.Version,
+		JetStream: func(nc *nats.Conn, opts ...jetstream.JetStreamOpt) (jetstream.JetStream, error) {
+			opts = append([]jetstream.JetStreamOpt{jetstream.WithDefaultTimeout(settings.Timeout)}, opts...)
+			switch {
+			case settings.JSDomain != "":
+				return jetstream.NewWithDomain(nc, settings.JSDomain, opts...)
+			case settings.JSAPIPrefix != "":
+				return jetstream.NewWithAPIPrefix(nc, settings.JSAPIPrefix, opts...)
+			}
+			return jetstream.New(nc, opts...)
+		},
+		OldJetStream: func(nc *nats.Conn, opts ...nats.JSOpt) (nats.JetStreamContext, error) {
+			opts = append([]nats.JSOpt{nats.MaxWait(settings.Timeout)}, opts...)
+			switch {
+			case settings.JSDomain != "":
+				opts = append(opts, nats.Domain(settings.JSDomain))
+			case settings.JSAPIPrefix != "":
+				opts = append(opts, nats.APIPrefix(settings.JSAPIPrefix))
+			}
+			return nc.JetStream(opts...)
+		},
+	}
+}
+
+// execute carries a run out: introduction, progress, report, files.
+func execute(ctx context.Context, e *env.Env, o common, spec load.Spec, args settings) error {
+	introduce(e, spec, args)
+	r, err := measure(ctx, e, o, spec)
+	if r == nil {
+		return err
+	}
+	return publishReport(e, o, r, err, e.Out.Print)
+}
+
+// measure runs the benchmark with a progress line.
+func measure(ctx context.Context, e *env.Env, o common, spec load.Spec) (*meter.Report, error) {
+	w := world(e)
+	if o.progress {
+		var line *term.Progress
+		w.Watch = func(sides []load.Progress, over bool) {
+			var done, total int64
+			for _, s := range sides {
+				for _, c := range s.Clients {
+					done, total = done+c.Done, total+c.Total
+				}
+			}
+			if line == nil {
+				line = e.IO.Progress(e.Clock, sides[0].Label, total, meter.Commas)
+			}
+			line.Set(done)
+			if over {
+				line.Close()
+			}
+		}
+	}
+	return load.Run(ctx, w, spec)
+}
+
+// publishReport writes the files, prints the result and returns the error of the run, or the first of its own.
+func publishReport(e *env.Env, o common, r *meter.Report, err error, print func(render.Viewer) error) error {
+	for _, s := range r.Sides {
+		for _, c := range s.Clients {
+			if c.Error != "" {
+				e.Say("Error from client %d: %s", c.Number, c.Error)
+			}
+		}
+	}
+	saved, saveErr := save(e, o, r)
+	if perr := print(result{r, saved}); err == nil {
+		err = perr
+	}
+	if err == nil {
+		err = saveErr
+	} else if saveErr != nil {
+		e.Say("%s", saveErr)
+	}
+	return err
+}
+
+// save writes the files that were asked for, and returns a line for each.
+func save(e *env.Env, o common, r *meter.Report) ([]string, error) {
+	var said []string
+	var errs []error
+	file := func(name, what string, write func(io.Writer) error) {
+		if name == "" || len(r.Sides) == 0 {
+			return
+		}
+		var b bytes.Buffer
+		err := write(&b)
+		if err == nil {
+			err = e.Files.WriteFile(name, b.Bytes())
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("saving %s: %w", name, err))
+			return
+		}
+		said = append(said, fmt.Sprintf("Saved %s %s", what, name))
+	}
+	file(o.csv, "metric data in csv file", r.WriteCSV)
+	file(o.hdr, "latency histogram in", func(w io.Writer) error { return r.WriteHDR(w, o.hdr) })
+	for _, name := range o.reports {
+		file(name, "report in", func(w io.Writer) error { return writeReport(w, r, name) })
+	}
+	return said, errors.Join(errs...)
+}
+
+func writeReport(w io.Writer, r *meter.Report, name string) error {
+	format, err := reportFormat(name)
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "md":
+		return r.WriteMarkdown(w)
+	case "html":
+		return r.WriteHTML(w)
+	}
+	data, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// load fills what a body says into a run.
+func (o *body) load(e *env.Env, s *load.Spec) error {
+	s.Header, s.Random = o.header, o.random
+	if o.payload == "" {
+		return nil
+	}
+	data, err := e.Files.ReadFile(o.payload)
+	if err != nil {
+		return fmt.Errorf("payload file %s: %w", o.payload, err)
+	}
+	if len(data) == 0 {
+		return fail.Usagef("payload file %s is empty", o.payload)
+	}
+	s.Payload = data
+	return nil
+}

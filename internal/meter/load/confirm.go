@@ -1,0 +1,142 @@
+package load
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/natskit/natskit/internal/meter"
+)
+
+// confirmer learns how long the server takes to confirm what a publisher handed over: it sends PINGs behind the messages and
+// times the PONGs. The publisher never waits for it but when the server is far behind.
+type confirmer struct {
+	probe *meter.Probe
+	ping  func(context.Context) error
+	// written counts the bytes on the connection. While sampling, the publisher lets the PING go first: at full speed it would
+	// find the connection busy for ever.
+	written func() int64
+	single  bool     // one PING at a time, for the message after the last one confirmed: sampling at full speed
+	staged  []handed // offered and not yet written; belongs to the publisher
+
+	mu      sync.Mutex
+	pending []handed // written, waiting for a PING
+	flying  int      // PINGs under way
+	room    *sync.Cond
+	wake    chan struct{}
+	stopped bool
+	wg      sync.WaitGroup
+}
+
+// handed is a message on its way: when its latency begins and to which step of the schedule it belongs.
+type handed struct {
+	from time.Duration
+	step int32
+}
+
+// The limits of a confirmer: PINGs under way at the same time, messages waiting for one.
+const (
+	pingsInFlight = 16
+	maxPending    = 1 << 20
+)
+
+// newConfirmer starts a confirmer; stop ends it, and ctx its PINGs.
+func newConfirmer(ctx context.Context, probe *meter.Probe, single bool, ping func(context.Context) error, written func() int64) *confirmer {
+	c := &confirmer{probe: probe, ping: ping, written: written, single: single, wake: make(chan struct{}, pingsInFlight)}
+	c.room = sync.NewCond(&c.mu)
+	n := pingsInFlight
+	if single {
+		n = 1
+	}
+	for range n {
+		c.wg.Go(func() { c.confirm(ctx) })
+	}
+	return c
+}
+
+// offer notes a message that is about to be written. step is its step of the schedule, -1 without one.
+func (c *confirmer) offer(from time.Duration, step int) {
+	if !c.single || len(c.staged) == 0 {
+		c.staged = append(c.staged, handed{from, int32(step)})
+	}
+}
+
+// flushed says that what was offered has been written to the connection: a PING from now on comes behind it.
+func (c *confirmer) flushed() {
+	if len(c.staged) == 0 {
+		return
+	}
+	c.mu.Lock()
+	for !c.single && len(c.pending) >= maxPending && !c.stopped {
+		c.room.Wait()
+	}
+	taken := !c.single || len(c.pending) == 0 && c.flying == 0
+	if taken {
+		c.pending = append(c.pending, c.staged...)
+	}
+	c.mu.Unlock()
+	c.staged = c.staged[:0]
+	if !taken {
+		return
+	}
+	before := c.written()
+	select {
+	case c.wake <- struct{}{}:
+	default: // enough wake-ups are waiting already
+	}
+	for c.single && c.written() == before && !c.idle() {
+		runtime.Gosched()
+	}
+}
+
+// idle reports that no PING is due or under way, as when one failed.
+func (c *confirmer) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stopped || len(c.pending) == 0 && c.flying == 0
+}
+
+func (c *confirmer) confirm(ctx context.Context) {
+	var mine []handed
+	for range c.wake {
+		c.mu.Lock()
+		mine, c.pending = c.pending, mine[:0]
+		c.room.Broadcast()
+		if len(mine) > 0 {
+			c.flying++
+		}
+		c.mu.Unlock()
+		if len(mine) == 0 {
+			continue
+		}
+		err := c.ping(ctx)
+		now := c.probe.Run().Now()
+		c.mu.Lock()
+		c.flying--
+		if err != nil { // the publisher meets the same error
+			c.stopped = true
+			c.room.Broadcast()
+		} else {
+			for _, h := range mine {
+				c.record(now-h.from, now, int(h.step))
+			}
+		}
+		c.mu.Unlock()
+	}
+}
+
+// record adds a latency to the probe. The caller holds the lock: nobody else records latencies of this probe.
+func (c *confirmer) record(d, now time.Duration, step int) {
+	if step >= 0 {
+		c.probe.Step(step, d, now)
+	}
+	c.probe.Latency(d, now)
+}
+
+// stop waits for the confirmations under way.
+func (c *confirmer) stop() {
+	c.flushed()
+	close(c.wake)
+	c.wg.Wait()
+}

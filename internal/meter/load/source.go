@@ -1,0 +1,100 @@
+package load
+
+import (
+	"crypto/rand"
+	mathrand "math/rand/v2"
+	"strconv"
+
+	"github.com/natskit/natskit/internal/meter"
+)
+
+// source makes the messages of one publisher: their subjects, sizes and bodies.
+type source struct {
+	base    int // length of the subject without its number
+	subject []byte
+	digits  int
+	multi   Multi
+	body    []byte
+	low     int64 // smallest size
+	vary    int64 // sizes from low to low+vary
+	offset  int64
+	step    int64
+	stamp   bool
+	id      uint16
+	random  *mathrand.Rand
+}
+
+func newSource(spec *Spec, w *worker) *source {
+	s := &source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.index), low: spec.Size, offset: w.share.Offset, step: 1}
+	if !spec.bounded() { // nobody knows how many each will send: they take turns
+		s.offset, s.step = int64(spec.FirstClient+w.index), int64(spec.all())
+	}
+	s.random = mathrand.New(mathrand.NewPCG(uint64(s.id)+1, mathrand.Uint64()))
+	s.subject = []byte(spec.Subject)
+	if s.multi.On {
+		s.subject = append(s.subject, '.')
+		if s.multi.Max > 0 {
+			s.digits = len(strconv.FormatInt(s.multi.Max, 10))
+		}
+	}
+	s.base = len(s.subject)
+	s.vary = max(spec.SizeMax-spec.Size, 0)
+	if len(spec.Payload) > 0 {
+		s.low, s.vary = int64(len(spec.Payload)), 0
+		s.body = append([]byte(nil), spec.Payload...)
+		return s
+	}
+	s.body = make([]byte, s.low+s.vary)
+	if spec.Random {
+		_, _ = rand.Read(s.body) // never fails
+	}
+	return s
+}
+
+// constant reports that all messages are the same bytes.
+func (s *source) constant() bool { return !s.multi.On && !s.stamp && s.vary == 0 }
+
+// subjectOf is the subject of this publisher's message i; it is valid until the next call.
+func (s *source) subjectOf(i int64) []byte {
+	if !s.multi.On {
+		return s.subject
+	}
+	n := s.offset + i*s.step
+	switch {
+	case s.multi.Random && s.multi.Max > 0:
+		n = s.random.Int64N(s.multi.Max)
+	case s.multi.Random:
+		n = s.random.Int64()
+	case s.multi.Max > 0:
+		n %= s.multi.Max
+	}
+	s.subject = s.subject[:s.base]
+	for width, left := 1, n; width < s.digits; width++ {
+		if left /= 10; left == 0 {
+			s.subject = append(s.subject, '0')
+		}
+	}
+	s.subject = strconv.AppendInt(s.subject, n, 10)
+	return s.subject
+}
+
+// bodyOf is the body of message i, stamped with sent (nanoseconds since 1970) where bodies are stamped; it is valid until the
+// next call.
+func (s *source) bodyOf(i, sent int64) []byte {
+	b := s.body
+	if s.vary > 0 {
+		b = b[:s.low+s.random.Int64N(s.vary+1)]
+	}
+	if s.stamp {
+		meter.PutStamp(b, sent, s.id, uint64(i))
+	}
+	return b
+}
+
+// subscription is the subject that receives what publishers of the spec send.
+func (s *Spec) subscription() string {
+	if s.Multi.On {
+		return s.Subject + ".*"
+	}
+	return s.Subject
+}

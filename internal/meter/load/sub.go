@@ -1,0 +1,284 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/wire"
+)
+
+// subscriber receives the messages of one client.
+type subscriber struct {
+	w      *worker
+	spec   *Spec
+	epoch  int64 // nanoseconds since 1970 at which the clock of the run began
+	tracks tracks
+	got    int64 // after the warm-up
+
+	shared     *account                   // of the members of a queue group; nil without one
+	publishers int                        // how many there are, 0 when nobody knows
+	sent       func() func(uint16) uint64 // at the end: how many each sent; nil when nobody knows
+}
+
+func newSubscriber(w *worker) *subscriber {
+	return &subscriber{w: w, spec: w.group.spec, epoch: w.Run().Wall(0).UnixNano(), tracks: tracks{}}
+}
+
+// subscribe is the work of a core subscriber.
+func subscribe(ctx context.Context, w *worker) error {
+	return newSubscriber(w).run(ctx)
+}
+
+func (s *subscriber) run(ctx context.Context) error {
+	if s.spec.Engine == NatsGo {
+		return s.natsGo(ctx)
+	}
+	return s.wire(ctx)
+}
+
+// enough reports that the client has what it was to receive.
+func (s *subscriber) enough() bool {
+	return s.w.limit > 0 && s.got >= s.w.limit
+}
+
+// take counts n messages of size bytes that were read by now.
+func (s *subscriber) take(n, size int64, now time.Duration) {
+	s.w.Add(n, size, now)
+	if !s.w.Warm(now) {
+		s.got += n
+	}
+}
+
+// stamped reads the stamp of a message that arrived at now.
+func (s *subscriber) stamped(payload []byte, now time.Duration) {
+	sent, publisher, seq, ok := meter.ReadStamp(payload, s.epoch+int64(now))
+	if s.shared != nil {
+		s.shared.observe(publisher, seq, ok)
+	} else {
+		s.tracks.observe(publisher, seq, ok)
+	}
+	if !ok {
+		return
+	}
+	s.w.Latency(time.Duration(s.epoch+int64(now)-sent), now)
+}
+
+// finish fills in the account of the messages.
+func (s *subscriber) finish() {
+	if !s.spec.Stamp || s.shared != nil {
+		return
+	}
+	var sent func(uint16) uint64
+	if s.sent != nil {
+		sent = s.sent()
+	}
+	d := s.tracks.result(s.spec.FirstClient, s.publishers, sent)
+	s.w.extra.Delivery = &d
+}
+
+// tracks follow the publishers by their numbers.
+type tracks map[uint16]*meter.Tracker
+
+func (ts tracks) observe(publisher uint16, seq uint64, numbered bool) {
+	t := ts[publisher]
+	if t == nil {
+		t = &meter.Tracker{}
+		ts[publisher] = t
+	}
+	if numbered {
+		t.Observe(seq)
+	} else {
+		t.Count()
+	}
+}
+
+// result is the account of n publishers from first on, each of which sent as many as sent says; nil: nobody knows.
+func (ts tracks) result(first, n int, sent func(uint16) uint64) meter.Delivery {
+	for id := first; id < first+n; id++ {
+		if ts[uint16(id)] == nil {
+			ts[uint16(id)] = &meter.Tracker{} // of this one nothing came at all
+		}
+	}
+	var d meter.Delivery
+	for id, t := range ts {
+		var k uint64
+		if sent != nil {
+			k = sent(id)
+		}
+		d.Merge(t.Result(k))
+	}
+	return d
+}
+
+// account is what the members of a queue group received together.
+type account struct {
+	mu     sync.Mutex
+	tracks tracks
+}
+
+func (a *account) observe(publisher uint16, seq uint64, numbered bool) {
+	a.mu.Lock()
+	a.tracks.observe(publisher, seq, numbered)
+	a.mu.Unlock()
+}
+
+// result is the account of the group. The order in which its members read says nothing about that of the messages.
+func (a *account) result(first, n int, sent func(uint16) uint64) *meter.Delivery {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.tracks.result(first, n, sent)
+	d.Gaps, d.Reordered = 0, 0
+	return &d
+}
+
+func (s *subscriber) wire(ctx context.Context) error {
+	g := s.w.group
+	c, err := g.dialWire(ctx)
+	if err != nil {
+		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
+	}
+	defer func() {
+		st := c.Stats()
+		s.w.extra.WireBytes = int64(st.InBytes + st.OutBytes)
+		_ = c.Close()
+	}()
+	sub := s.spec.subscription()
+	if _, err := c.Subscribe(sub, s.spec.Queue); err != nil {
+		return fmt.Errorf("subscribing to %s: %w", sub, err)
+	}
+	if err := c.Ping(ctx); err != nil {
+		return fmt.Errorf("subscribing to %s: %w", sub, err)
+	}
+	s.w.Set(meter.Receiving)
+	// Messages may come as soon as the first of the other clients sends: only the reading waits for all.
+	if err := s.w.ready(ctx); err != nil {
+		return err
+	}
+	defer s.finish()
+	if s.spec.Stamp {
+		err = s.readStamped(ctx, c)
+	} else {
+		err = s.count(ctx, c)
+	}
+	if err != nil {
+		return fmt.Errorf("subscription to %s: %w", sub, err)
+	}
+	return nil
+}
+
+// count counts without looking into the messages.
+func (s *subscriber) count(ctx context.Context, c *wire.Conn) error {
+	var until uint64
+	if s.spec.Warmup == 0 {
+		until = uint64(s.w.limit)
+	}
+	var msgs, size uint64
+	_, err := c.Count(ctx, until, func(t *wire.Tally) error {
+		s.take(int64(t.Msgs-msgs), int64(t.Bytes-size), s.w.Run().Now())
+		msgs, size = t.Msgs, t.Bytes
+		if s.enough() {
+			return wire.ErrStop
+		}
+		return nil
+	})
+	return err
+}
+
+// readStamped reads each message; those of one read from the socket share its time of arrival.
+func (s *subscriber) readStamped(ctx context.Context, c *wire.Conn) error {
+	var n, size int64
+	var at time.Time
+	var now time.Duration
+	settle := func() {
+		if n > 0 {
+			s.take(n, size, now)
+			n, size = 0, 0
+		}
+	}
+	h := wire.Handler{
+		Msg: func(m *wire.Msg) error {
+			if m.At != at {
+				settle()
+				at, now = m.At, s.w.Run().Now()
+			}
+			n++
+			size += int64(len(m.Header) + len(m.Payload))
+			s.stamped(m.Payload, now)
+			if s.w.limit > 0 && s.got+n >= s.w.limit && !s.w.Warm(now) {
+				return wire.ErrStop
+			}
+			return nil
+		},
+		Idle: func() error { settle(); return nil },
+	}
+	err := c.Read(ctx, h)
+	settle()
+	return err
+}
+
+// natsGo receives with nats.go, a callback for each message as an application has it.
+func (s *subscriber) natsGo(ctx context.Context) error {
+	ended := make(chan error, 1)
+	end := func(err error) {
+		select {
+		case ended <- err:
+		default:
+		}
+	}
+	c, err := s.w.group.dialNats(ctx, end)
+	if err != nil {
+		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
+	}
+	var mu sync.Mutex // the callback may still run when the client has given up
+	over := false
+	defer func() {
+		mu.Lock()
+		over = true
+		mu.Unlock()
+		s.w.extra.WireBytes = c.wireBytes()
+		c.shut()
+		s.finish()
+	}()
+	name := s.spec.subscription()
+	sub, err := c.QueueSubscribe(name, s.spec.Queue, func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
+		}
+		now := s.w.Run().Now()
+		if s.spec.Stamp {
+			s.stamped(m.Data, now)
+		}
+		s.take(1, int64(m.Size()-len(m.Subject)-len(m.Reply)), now)
+		if s.enough() {
+			over = true
+			end(nil)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("subscribing to %s: %w", name, err)
+	}
+	_ = sub.SetPendingLimits(-1, -1) // slow processing shows as a rate, not as loss inside the client
+	if err := c.settle(ctx, s.w.group.w.Timeout); err != nil {
+		return fmt.Errorf("subscribing to %s: %w", name, err)
+	}
+	s.w.Set(meter.Receiving)
+	if err := s.w.ready(ctx); err != nil {
+		return err
+	}
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("subscription to %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package meter
+
+// window is how far back a Tracker remembers which messages it saw, in messages: 8 KiB for each publisher.
+const window = 1 << 16
+
+// Delivery is what became of the messages of publishers that number them.
+type Delivery struct {
+	Expected   int64 `json:"expected"`   // sent, as far as known
+	Received   int64 `json:"received"`   // arrived, repetitions included
+	Lost       int64 `json:"lost"`       // expected and never seen
+	Duplicates int64 `json:"duplicates"` // seen before
+	Reordered  int64 `json:"reordered"`  // arrived after a later one
+	Gaps       int64 `json:"gaps"`       // times that a number was left out, even if it came later
+	Late       int64 `json:"late"`       // so late that it can't be told from a duplicate
+	Unnumbered int64 `json:"unnumbered"` // without a number of ours
+}
+
+// Merge adds another part of the account.
+func (d *Delivery) Merge(o Delivery) {
+	d.Expected += o.Expected
+	d.Received += o.Received
+	d.Lost += o.Lost
+	d.Duplicates += o.Duplicates
+	d.Reordered += o.Reordered
+	d.Gaps += o.Gaps
+	d.Late += o.Late
+	d.Unnumbered += o.Unnumbered
+}
+
+// Clean reports that every expected message arrived exactly once; the order does not matter.
+func (d Delivery) Clean() bool { return d.Lost == 0 && d.Duplicates == 0 && d.Late == 0 }
+
+// Tracker follows the sequence of one publisher, numbers from 0, in bounded memory.
+type Tracker struct {
+	seen   []uint64 // a ring of bits: bit i%window says whether number i was seen, for i in [next-window, next)
+	next   uint64   // one more than the highest number seen
+	unique int64
+	d      Delivery
+}
+
+// Observe takes note of a message. In order and without gaps it touches one word.
+func (t *Tracker) Observe(seq uint64) {
+	if t.seen == nil {
+		t.seen = make([]uint64, window/64)
+	}
+	t.d.Received++
+	if seq < t.next {
+		t.behind(seq)
+		return
+	}
+	if gap := seq - t.next; gap > 0 {
+		t.d.Gaps++
+		t.forget(t.next, min(gap, window))
+	}
+	t.mark(seq)
+	t.next = seq + 1
+	t.unique++
+}
+
+func (t *Tracker) behind(seq uint64) {
+	if t.next-seq > window {
+		t.d.Late++
+		return
+	}
+	word, bit := seq%window/64, uint64(1)<<(seq%64)
+	if t.seen[word]&bit != 0 {
+		t.d.Duplicates++
+		return
+	}
+	t.seen[word] |= bit
+	t.d.Reordered++
+	t.unique++
+}
+
+func (t *Tracker) mark(seq uint64) { t.seen[seq%window/64] |= 1 << (seq % 64) }
+
+// forget clears the bits of n numbers that were left out, from seq on: the bits still stand for numbers a window ago, and
+// those must not be taken for these.
+func (t *Tracker) forget(seq, n uint64) {
+	for i := range n {
+		s := seq + i
+		t.seen[s%window/64] &^= 1 << (s % 64)
+	}
+}
+
+// Count takes note of a message that carries no number.
+func (t *Tracker) Count() {
+	t.d.Received++
+	t.d.Unnumbered++
+}
+
+// Result is the account when sent messages were published; less than what was seen, or 0 when nobody knows, it means all
+// numbers up to the highest seen.
+func (t *Tracker) Result(sent uint64) Delivery {
+	d := t.d
+	d.Expected = int64(max(sent, t.next))
+	d.Lost = max(d.Expected-t.unique-d.Late, 0)
+	return d
+}

@@ -1,0 +1,100 @@
+package meter_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/natskit/natskit/internal/meter"
+)
+
+func observed(seqs ...uint64) *meter.Tracker {
+	t := &meter.Tracker{}
+	for _, s := range seqs {
+		t.Observe(s)
+	}
+	return t
+}
+
+func TestDeliveryAccount(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name string
+		seqs []uint64
+		sent uint64
+		want meter.Delivery
+	}{
+		{"nothing", nil, 0, meter.Delivery{}},
+		{"nothing of five", nil, 5, meter.Delivery{Expected: 5, Lost: 5}},
+		{"in order", []uint64{0, 1, 2}, 3, meter.Delivery{Expected: 3, Received: 3}},
+		{"one lost", []uint64{0, 2}, 3, meter.Delivery{Expected: 3, Received: 2, Lost: 1, Gaps: 1}},
+		{"the end lost", []uint64{0, 1}, 4, meter.Delivery{Expected: 4, Received: 2, Lost: 2}},
+		{"the start lost", []uint64{2, 3}, 4, meter.Delivery{Expected: 4, Received: 2, Lost: 2, Gaps: 1}},
+		{"late but there", []uint64{0, 2, 1, 3}, 4, meter.Delivery{Expected: 4, Received: 4, Reordered: 1, Gaps: 1}},
+		{"twice", []uint64{0, 1, 1, 0, 2}, 3, meter.Delivery{Expected: 3, Received: 5, Duplicates: 2}},
+		{"twice and out of order", []uint64{0, 3, 1, 1, 2, 3}, 0, meter.Delivery{Expected: 4, Received: 6, Duplicates: 2, Reordered: 2, Gaps: 1}},
+		{"a gap larger than the memory", []uint64{0, 1, 200000, 1, 199999}, 0, meter.Delivery{Expected: 200001, Received: 5, Lost: 199996, Reordered: 1, Gaps: 1, Late: 1}},
+		{"a window later the place is free again", []uint64{5, 5 + 65536, 6}, 0, meter.Delivery{Expected: 65542, Received: 3, Lost: 65539, Gaps: 2, Reordered: 1}},
+	}
+	for _, r := range rows {
+		if got := observed(r.seqs...).Result(r.sent); got != r.want {
+			t.Errorf("%s:\n got %+v\nwant %+v", r.name, got, r.want)
+		}
+	}
+}
+
+// The ring must give the same account as a set that forgets nothing, for disorder that stays inside the window.
+func TestTrackerAgainstASet(t *testing.T) {
+	t.Parallel()
+	seen := map[uint64]bool{}
+	tr := &meter.Tracker{}
+	var dup, lost int64
+	x := uint64(88172645463325252)
+	for i := range uint64(300_000) {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		s := i + x%5000
+		if seen[s] {
+			dup++
+		}
+		seen[s] = true
+		tr.Observe(s)
+	}
+	var highest uint64
+	for s := range seen {
+		highest = max(highest, s)
+	}
+	lost = int64(highest) + 1 - int64(len(seen))
+	got := tr.Result(0)
+	if got.Duplicates != dup || got.Lost != lost || got.Late != 0 || got.Received != 300_000 {
+		t.Errorf("%+v, want %d duplicates and %d lost", got, dup, lost)
+	}
+}
+
+func TestDeliveryMergesAndJudges(t *testing.T) {
+	t.Parallel()
+	d := meter.Delivery{Expected: 3, Received: 3}
+	if !d.Clean() {
+		t.Error("all there is clean")
+	}
+	d.Merge(meter.Delivery{Expected: 4, Received: 2, Lost: 2, Duplicates: 1, Reordered: 1, Gaps: 1, Late: 1, Unnumbered: 1})
+	if d != (meter.Delivery{Expected: 7, Received: 5, Lost: 2, Duplicates: 1, Reordered: 1, Gaps: 1, Late: 1, Unnumbered: 1}) || d.Clean() {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestStamp(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	buf := make([]byte, 20)
+	meter.Stamp{Sent: now, Publisher: 65535, Sequence: 1<<48 - 1}.Put(buf)
+	sent, pub, seq, ok := meter.ReadStamp(buf, now.UnixNano()+5)
+	if !ok || sent != now.UnixNano() || pub != 65535 || seq != 1<<48-1 {
+		t.Errorf("%d %d %d %t", sent, pub, seq, ok)
+	}
+	for _, bad := range [][]byte{nil, buf[:15], make([]byte, 16), []byte("0123456789abcdef")} {
+		if _, _, _, ok := meter.ReadStamp(bad, now.UnixNano()); ok {
+			t.Errorf("%q is no stamp", bad)
+		}
+	}
+}
