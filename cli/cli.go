@@ -6,10 +6,10 @@ import (
 
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/bench"
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/kv"
-	"github.com/natskit/natskit/cli/bench"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/object"
