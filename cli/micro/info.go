@@ -113,7 +113,7 @@ func indented(data json.RawMessage) string {
 }
 
 func runInfo(ctx context.Context, e *env.Env, o infoOptions) error {
-	client, ctx, done, err := asking(ctx, e)
+	client, ctx, done, err := asker(ctx, e)
 	if err != nil {
 		return err
 	}

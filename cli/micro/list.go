@@ -66,7 +66,7 @@ func (l listing) View(p *render.Page) {
 }
 
 func runList(ctx context.Context, e *env.Env, o listOptions) error {
-	client, ctx, done, err := asking(ctx, e)
+	client, ctx, done, err := asker(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -19,13 +19,13 @@ func Command() command.Node {
 			Long: "Services are found by asking, not by a registry: every instance that runs answers for itself.",
 		},
 		Nodes: func() []command.Node {
-			return []command.Node{listVerb(), infoVerb(), statsVerb(), pingVerb(), serveVerb()}
+			return []command.Node{listVerb(), infoVerb(), statsVerb(), pingVerb(), requestVerb(), serveVerb()}
 		},
 	}
 }
 
-// asking prepares a client, and a context that ends when the server does not let the question through.
-func asking(ctx context.Context, e *env.Env) (micro.Client, context.Context, func(), error) {
+// asker prepares a client, and a context that ends when the server does not let the question through.
+func asker(ctx context.Context, e *env.Env) (micro.Client, context.Context, func(), error) {
 	nc, err := e.Nats.Conn(ctx)
 	if err != nil {
 		return micro.Client{}, nil, nil, err

@@ -66,6 +66,38 @@ func TestServices(t *testing.T) {
 	}
 }
 
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	c, srv := setup(t)
+	serve(t, c, "calc")
+	if r := c.OK("micro request calc echo hi -r"); r.Out != "hi\n" || r.Err != "" {
+		t.Errorf("out %q err %q", r.Out, r.Err)
+	}
+	if r := c.Stdin("piped").OK("service req calc echo --json --jq .data"); r.Out != "piped\n" {
+		t.Errorf("out %q", r.Out)
+	}
+	c.Fails(fail.NotFound, "micro request calc ecko hi", `service "calc" has no endpoint "ecko" (available: echo)`, "did you mean echo?")
+	c.Fails(fail.NotFound, "micro request nope echo hi", "no service instances found")
+
+	if _, err := srv.Conn().Subscribe("bad.echo", func(m *nats.Msg) {
+		r := nats.NewMsg(m.Reply)
+		r.Header.Set("Nats-Service-Error", "overloaded")
+		r.Header.Set("Nats-Service-Error-Code", "503")
+		_ = m.RespondMsg(r)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := srv.Conn().Subscribe("$SRV.INFO.bad", func(m *nats.Msg) {
+		_ = m.Respond([]byte(`{"type":"io.nats.micro.v1.info_response","name":"bad","id":"1","endpoints":[{"name":"echo","subject":"bad.echo"}]}`))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c.Fails(fail.Failure, "micro request bad echo hi", "error 503: overloaded")
+}
+
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	c, _ := setup(t)

@@ -64,7 +64,7 @@ func (t tally) View(p *render.Page) {
 }
 
 func runPing(ctx context.Context, e *env.Env, o pingOptions) error {
-	client, ctx, done, err := asking(ctx, e)
+	client, ctx, done, err := asker(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func endpointName(name string) string {
 }
 
 func runStats(ctx context.Context, e *env.Env, o statsOptions) error {
-	client, ctx, done, err := asking(ctx, e)
+	client, ctx, done, err := asker(ctx, e)
 	if err != nil {
 		return err
 	}

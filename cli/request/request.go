@@ -3,44 +3,24 @@ package request
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"time"
 
 	"github.com/choria-io/fisk"
 	"github.com/nats-io/nats.go"
 
-	"github.com/natskit/natskit/contexts"
+	"github.com/natskit/natskit/internal/asking"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/payload"
-	"github.com/natskit/natskit/internal/publish"
 )
 
 // Command is `nats request`.
 func Command() command.Node { return requestVerb() }
 
 type requestOptions struct {
-	subject string
-	body    string
-	bodySet bool
-
-	headers    nats.Header
-	raw        bool
-	count      int64
-	replies    int64
-	between    time.Duration
-	untilEmpty bool
-	translate  string
-	force      bool
-	sendOn     string
-	templates  bool
-	asked      bool
-	wait       bool // of earlier releases, where it meant nothing either
-	translator *payload.Command
+	asking.Options
+	replies int64
+	wait    bool // of earlier releases, where it meant nothing either
 }
 
 func requestVerb() command.Node {
@@ -51,7 +31,7 @@ func requestVerb() command.Node {
 
 Without any reply the command ends with 5. The body comes from the argument or standard input and may be a template, as in nats publish.`,
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: answer{},
+		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: asking.Answer{},
 		Examples: []command.Example{
 			{Line: "nats request help.me 'how?'", Says: "with patience", About: "One question, one answer", Needs: []string{"& reply help.me 'with patience'"}},
 			{Line: "nats request device.info --replies 0 --timeout 300ms --json", Says: `"rtt_ns"`, About: "Everybody who answers in 300 milliseconds",
@@ -62,258 +42,29 @@ Without any reply the command ends with 5. The body comes from the argument or s
 }
 
 func bindRequest(c *fisk.CmdClause, o *requestOptions) {
-	c.Arg("subject", "Subject to send to").Required().StringVar(&o.subject)
-	c.Arg("body", "Body of the request; - is standard input").IsSetByUser(&o.bodySet).StringVar(&o.body)
+	c.Arg("subject", "Subject to send to").Required().StringVar(&o.Subject)
+	c.Arg("body", "Body of the request; - is standard input").IsSetByUser(&o.BodySet).StringVar(&o.Body)
 	c.Flag("wait", "Wait for a reply, as always").Short('w').Hidden().Default("true").BoolVar(&o.wait)
-	c.Flag("raw", "Write the bodies of replies alone, each with a line break if it has none").Short('r').UnNegatableBoolVar(&o.raw)
-	flagval.HeaderVar(c.Flag("header", "Header to put on the request").Short('H').PlaceHolder("K:V"), &o.headers)
-	flagval.Int64Var(c.Flag("count", "How many requests to send of each body").Default("1"), &o.count)
+	o.Bind(c)
 	c.Flag("replies", "How many replies to gather for each request; 0 is all within --timeout").Default("1").Validator(flagval.Whole(0, 1<<31)).Int64Var(&o.replies)
-	c.Flag("reply-timeout", "How much longer than the mean each further reply may take").Default("300ms").SetValue(flagval.NewDuration(&o.between).Min(0))
-	c.Flag("wait-for-empty", "Gather replies until one has no body").UnNegatableBoolVar(&o.untilEmpty)
-	c.Flag("translate", "Put each reply through a command first, without a shell").PlaceHolder("COMMAND").StringVar(&o.translate)
-	c.Flag("force-stdin", "Read standard input also when it is a terminal").UnNegatableBoolVar(&o.force)
-	c.Flag("send-on", "When a request from standard input is whole: at its end (eof) or at each line (newline)").Default("eof").EnumVar(&o.sendOn, "newline", "eof")
-	c.Flag("templates", "Expand templates in body and subject").Default("true").IsSetByUser(&o.asked).BoolVar(&o.templates)
+	c.Flag("reply-timeout", "How much longer than the mean each further reply may take").Default("300ms").SetValue(flagval.NewDuration(&o.Between).Min(0))
+	c.Flag("wait-for-empty", "Gather replies until one has no body").UnNegatableBoolVar(&o.UntilEmpty)
 }
 
-// OutputFormat claims the text format for bare bodies, so that asking for another one is an error.
-func (o *requestOptions) OutputFormat() string {
-	if o.raw {
-		return "text"
-	}
-	return ""
-}
+// OutputFormat is the format of --raw.
+func (o *requestOptions) OutputFormat() string { return o.Format() }
 
 func checkRequest(o *requestOptions) error {
-	if o.count < 1 {
-		o.count = 32767
+	o.Replies = int(o.replies)
+	if o.UntilEmpty {
+		o.Replies = 0
 	}
-	if o.translate != "" {
-		var err error
-		if o.translator, err = payload.ParseTranslate(o.translate); err != nil {
-			return err
-		}
+	if o.Subject == "" {
+		return fail.Usagef("%w: it is empty", nats.ErrBadSubject)
 	}
-	t, err := payload.Compile("subject", o.subject, payload.ForPublish)
-	if err != nil && o.templates {
-		return err
-	}
-	if !o.templates || t.Literal() {
-		return sendable(o.subject)
-	}
-	return nil
-}
-
-func sendable(subject string) error {
-	if err := flagval.CheckSubject(subject, false); err != nil {
-		return fail.Usagef("%w: %s", nats.ErrBadSubject, err)
-	}
-	return nil
-}
-
-func (o *requestOptions) rule(timeout time.Duration) publish.Rule {
-	r := publish.Rule{Replies: int(o.replies), Timeout: timeout, Between: o.between}
-	if o.untilEmpty {
-		r.Replies, r.UntilEmpty = 0, true
-	}
-	return r
-}
-
-// asker sends requests and shows what comes back.
-type asker struct {
-	e       *env.Env
-	o       *requestOptions
-	nc      *nats.Conn
-	out     *output
-	rule    publish.Rule
-	subject *payload.Text
-	header  *payload.HeaderTemplate
-	values  payload.Values
-
-	sent     int
-	answered int // requests with a reply
-	rtts     []time.Duration
-	failed   error // the first reason why a request had none
-	service  error // the first error that a service answered with
+	return o.Options.Check()
 }
 
 func runRequest(ctx context.Context, e *env.Env, o requestOptions) error {
-	a := &asker{e: e, o: &o, rule: o.rule(e.Nats.Effective().Timeout), values: payload.Values{Clock: e.Clock}}
-	if err := a.compile(); err != nil {
-		return err
-	}
-	ctx, done := e.Nats.Allowed(ctx)
-	defer done()
-	var err error
-	if a.nc, err = e.Nats.Conn(ctx); err != nil {
-		return err
-	}
-	a.out = newOutput(e, &o)
-	err = contexts.Refusal(ctx, a.run(ctx))
-	if a.rule.Replies == 0 && a.answered > 0 {
-		err = fail.Ended(ctx, err) // a gathering without a number ends when its reader has seen enough
-	}
-	if cerr := a.out.close(); err == nil {
-		err = cerr
-	}
-	if a.sent > 1 && len(a.rtts) > 0 && a.talks() {
-		e.Say("%s", spread(a.sent, a.rtts))
-	}
-	if err != nil {
-		return err
-	}
-	return a.verdict()
-}
-
-func (a *asker) talks() bool { return !a.o.raw && !a.e.Out.Machine() }
-
-func (a *asker) compile() error {
-	var err error
-	if a.o.templates {
-		a.subject, err = payload.Compile("subject", a.o.subject, payload.ForPublish)
-	} else {
-		a.subject = payload.Verbatim("subject", a.o.subject)
-	}
-	if err != nil {
-		return err
-	}
-	a.header, err = payload.CompileHeader(a.o.headers, payload.ForPublish)
-	return err
-}
-
-// run sends every body as often as asked.
-func (a *asker) run(ctx context.Context) error {
-	in := payload.Input{
-		Stdin: a.e.IO.In, StdinTTY: a.e.IO.InTTY, Force: a.o.force, Lines: a.o.sendOn == "newline", Templates: a.o.templates, TemplatesAsked: a.o.asked,
-	}
-	if a.o.bodySet {
-		in.Arg = &a.o.body
-	}
-	if in.FromStdin() && a.talks() {
-		a.e.Say("Reading payload from STDIN")
-	}
-	bodies := in.Open(ctx)
-	defer bodies.Close()
-	for {
-		body, err := bodies.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-		text, err := in.Text(body, payload.ForPublish)
-		if err != nil {
-			return err
-		}
-		for i := range a.o.count {
-			err := a.ask(ctx, text, int(i)+1)
-			if errors.Is(err, nats.ErrNoResponders) || err != nil && !errors.Is(err, nats.ErrTimeout) {
-				return err
-			}
-		}
-	}
-}
-
-// ask sends one request and shows its replies. A request without a reply is an error that is also kept.
-func (a *asker) ask(ctx context.Context, text *payload.Text, count int) error {
-	m, err := a.compose(text, count)
-	if err != nil {
-		return err
-	}
-	if a.talks() {
-		a.e.Say("Sending request on %q", m.Subject)
-	}
-	a.sent++
-	begin := a.e.Clock.Now()
-	stop, n, err := publish.Gather(ctx, a.nc, a.e.Clock, m, a.rule, func(r publish.Reply) error {
-		a.rtts = append(a.rtts, r.RTT)
-		if a.service == nil {
-			a.service = serviceError(m.Subject, r.Header)
-		}
-		return a.out.show(ctx, a.sent, r)
-	})
-	took := a.e.Clock.Now().Sub(begin)
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		err = fail.Newf(fail.NoAnswer, "request on %s: no responders are available: %w", m.Subject, err).
-			WithHint("nats reply %s --echo", m.Subject)
-	case errors.Is(err, nats.ErrTimeout):
-		err = fail.Newf(fail.NoAnswer, "request on %s: no reply within %s: %w", m.Subject, took.Round(time.Millisecond), err)
-	}
-	if n > 0 {
-		a.answered++
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		if a.failed == nil {
-			a.failed = err
-		} else if a.talks() {
-			a.e.Say("%s", err)
-		}
-		return err
-	}
-	a.note(stop, n, took)
-	return nil
-}
-
-// note says why fewer replies came than were asked for, or how many came where no number was.
-func (a *asker) note(stop publish.Stop, n int, took time.Duration) {
-	if !a.talks() || stop == publish.Complete {
-		return
-	}
-	why := map[publish.Stop]string{
-		publish.Empty: "the last one was empty", publish.Silence: "no other came in time", publish.Deadline: "the time is over",
-	}[stop]
-	a.e.Say("Received %d replies in %s: %s", n, took.Round(time.Millisecond), why)
-}
-
-func (a *asker) compose(text *payload.Text, count int) (*nats.Msg, error) {
-	a.values.Next(count)
-	m := &nats.Msg{}
-	var err error
-	if m.Subject, err = a.subject.ExpandString(&a.values); err != nil {
-		return nil, err
-	}
-	if err := sendable(m.Subject); err != nil {
-		return nil, err
-	}
-	if m.Header, err = a.header.Expand(&a.values); err != nil {
-		return nil, err
-	}
-	m.Data, err = text.Expand(nil, &a.values)
-	return m, err
-}
-
-// serviceError is the error that a service puts into the headers of its reply.
-func serviceError(subject string, h nats.Header) error {
-	text, code := h.Get("Nats-Service-Error"), h.Get("Nats-Service-Error-Code")
-	if text == "" && code == "" {
-		return nil
-	}
-	return fail.Newf(fail.Failure, "the service on %s answered with error %s: %s", subject, code, text)
-}
-
-// verdict is nil when every request was answered and no service reported an error.
-func (a *asker) verdict() error {
-	switch {
-	case a.failed != nil && a.answered == 0:
-		return a.failed
-	case a.failed != nil:
-		return fail.Partialf("%d of %d requests were not answered; the first: %w", a.sent-a.answered, a.sent, a.failed)
-	case a.service != nil:
-		return a.service
-	case a.out.translated > 0:
-		return fail.Partialf("%d replies were not translated", a.out.translated)
-	}
-	return nil
-}
-
-// spread sums up round trips.
-func spread(sent int, rtts []time.Duration) string {
-	s := summarize(rtts)
-	return fmt.Sprintf("Received %d replies to %d requests, rtt min %s, average %s, p99 %s, max %s", len(rtts), sent, s.min, s.mean, s.p99, s.max)
+	return asking.Run(ctx, e, o.Options)
 }

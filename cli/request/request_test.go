@@ -2,19 +2,17 @@ package request
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natskit/natskit/internal/asking"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
-	"github.com/natskit/natskit/internal/testkit/viewtest"
 )
 
 func setup(t *testing.T) (*clitest.CLI, *testkit.NATS) {
@@ -186,8 +184,8 @@ func TestMachineFormats(t *testing.T) {
 	c, srv := setup(t)
 	respond(t, srv, "svc", "%", "\xff")
 	lines := strings.Split(strings.TrimSpace(c.OK("req svc x --replies 2 --json").Out), "\n")
-	var a, b answer
-	for i, p := range []*answer{&a, &b} {
+	var a, b asking.Answer
+	for i, p := range []*asking.Answer{&a, &b} {
 		if err := json.Unmarshal([]byte(lines[i]), p); err != nil {
 			t.Fatal(err)
 		}
@@ -210,25 +208,4 @@ func TestTranslate(t *testing.T) {
 		t.Errorf("stdout is %q", r.Out)
 	}
 	c.Fails(fail.Partial, "req svc hello --translate false", "Error while translating msg body")
-}
-
-func TestAnswerLooks(t *testing.T) {
-	text := "body"
-	viewtest.Golden(t, "answer", &answer{
-		Request: 1, Subject: "_INBOX.a", Headers: nats.Header{"B": {"2"}, "A": {"1"}}, RTT: 1500 * time.Microsecond, Size: 4, Data: &text, Time: viewtest.Now, body: []byte(text),
-	})
-}
-
-func TestSummarize(t *testing.T) {
-	t.Parallel()
-	var all []time.Duration
-	for i := 200; i >= 1; i-- {
-		all = append(all, time.Duration(i))
-	}
-	if got, want := fmt.Sprint(summarize(all)), fmt.Sprint(trips{1, 100, 198, 200}); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-	if got, want := fmt.Sprint(summarize(all[:1])), fmt.Sprint(trips{200, 200, 200, 200}); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
 }

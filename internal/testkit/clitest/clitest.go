@@ -240,6 +240,16 @@ func (r *Running) Says(text string) *Running {
 	}
 }
 
+// Ends reports whether the run ends by itself within d.
+func (r *Running) Ends(d time.Duration) bool {
+	select {
+	case <-r.done:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
 // Interrupt is ^C, and waits for the end.
 func (r *Running) Interrupt() Result {
 	r.t.Helper()

@@ -1,4 +1,4 @@
-package request
+package asking
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"github.com/natskit/natskit/internal/render"
 )
 
-// answer is one reply. A body that is no UTF-8 is in data_base64 instead of data.
-type answer struct {
+// Answer is one reply. A body that is no UTF-8 is in data_base64 instead of data.
+type Answer struct {
 	Request    int           `json:"request"` // number of the request, from 1
 	Subject    string        `json:"subject"`
 	Headers    nats.Header   `json:"headers,omitempty"`
@@ -32,12 +32,12 @@ type answer struct {
 }
 
 // LineItem gives the parts to the line format.
-func (a *answer) LineItem() render.LineItem {
+func (a *Answer) LineItem() render.LineItem {
 	return render.LineItem{Subject: a.Subject, Header: a.Headers.Get, Payload: a.body, Number: uint64(a.Request), Time: a.Time, Size: a.Size}
 }
 
 // View is the body for people; the rest of the reply is told on stderr.
-func (a *answer) View(p *render.Page) {
+func (a *Answer) View(p *render.Page) {
 	switch p.Options().Kind {
 	case render.CSV, render.TSV, render.Markdown:
 		t := p.Table("", render.Column{Name: "Request"}, render.Column{Name: "RTT"}, render.Column{Name: "Headers"}, render.Column{Name: "Body"})
@@ -48,7 +48,7 @@ func (a *answer) View(p *render.Page) {
 }
 
 // AppendText writes the body: followed by two blank lines if it does not end with a line break, else by one.
-func (a *answer) AppendText(dst []byte, o render.TextOptions) []byte {
+func (a *Answer) AppendText(dst []byte, o render.TextOptions) []byte {
 	switch {
 	case len(a.body) == 0:
 		return append(dst, "nil body\n\n\n"...)
@@ -66,16 +66,16 @@ func (a *answer) AppendText(dst []byte, o render.TextOptions) []byte {
 // output puts replies where the flags want them.
 type output struct {
 	e          *env.Env
-	o          *requestOptions
+	o          *Options
 	feed       *render.Feed
 	exec       payload.Exec
 	values     payload.Values
 	translated int // failures of the translating command
 }
 
-func newOutput(e *env.Env, o *requestOptions) *output {
+func newOutput(e *env.Env, o *Options) *output {
 	out := &output{e: e, o: o, values: payload.Values{Clock: e.Clock}}
-	if !o.raw {
+	if !o.Raw {
 		out.feed = e.Out.Feed()
 	}
 	if o.translator != nil {
@@ -99,14 +99,14 @@ func childEnv(e *env.Env) payload.Exec {
 
 // show writes one reply to request number n.
 func (p *output) show(ctx context.Context, n int, r publish.Reply) error {
-	a := &answer{Request: n, Subject: r.Subject, Headers: r.Header, RTT: r.RTT, Time: p.e.Clock.Now(), body: r.Data}
+	a := &Answer{Request: n, Subject: r.Subject, Headers: r.Header, RTT: r.RTT, Time: p.e.Clock.Now(), body: r.Data}
 	if p.o.translator != nil {
 		if err := p.translate(ctx, a); err != nil {
 			return err
 		}
 	}
 	a.Size = len(a.body)
-	if p.o.raw {
+	if p.o.Raw {
 		return p.bare(a.body)
 	}
 	if !p.e.Out.Machine() {
@@ -144,7 +144,7 @@ func (p *output) bare(body []byte) error {
 }
 
 // translate replaces the body by what the command makes of it. A failure is told and counted, and leaves no body.
-func (p *output) translate(ctx context.Context, a *answer) error {
+func (p *output) translate(ctx context.Context, a *Answer) error {
 	p.values.Next(a.Request)
 	p.values.Subject, p.values.Header = a.Subject, a.Headers
 	out, err := p.o.translator.Run(ctx, p.exec, &p.values, a.body)
