@@ -47,18 +47,6 @@ run() {
 	[ $code -eq 0 ] || { echo "demo: exit code $code" >&2; exit 1; }
 }
 
-# feed is run with the first argument on standard input.
-feed() {
-	text=$1
-	shift
-	printf "$ printf '%s' | nats" "$text"
-	typed "$@" | sed 's/^\$ nats//'
-	if printf '%s' "$text" | nats "$@" >out 2>err; then code=0; else code=$?; fi
-	cat out
-	sed 's/^/  · /' err
-	[ $code -eq 0 ] || { echo "demo: exit code $code" >&2; exit 1; }
-}
-
 # expect ends the demo unless each text stands in the last output.
 expect() {
 	for text in "$@"; do
@@ -90,10 +78,12 @@ await() {
 	done
 }
 
-# show waits for the end of NAME and prints what it said.
+# show waits for the end of NAME and prints what it said; expect looks at it.
 show() {
 	eval "wait \$pid_$1"
-	cat "$1.out"
+	cp "$1.out" out
+	cp "$1.err" err
+	cat out
 }
 
 title 'A server of our own'
@@ -107,7 +97,7 @@ beside sub sub 'hello.*' --count 1
 await sub 'Subscribing on'
 run pub hello.world 'Hello, edge!'
 expect 'Published 12 bytes to "hello.world"'
-show sub | tee out
+show sub
 expect '[#1] Received on "hello.world"' 'Hello, edge!'
 
 title 'Request and reply'
@@ -142,7 +132,7 @@ beside benchsub bench sub bench.demo --msgs 200000 --no-progress
 await benchsub 'expecting 200,000 messages'
 run bench pub bench.demo --msgs 200000 --size 16 --no-progress
 expect 'msgs/sec'
-show benchsub | tee out
+show benchsub
 expect 'msgs/sec'
 
 title 'Streams'
