@@ -8,6 +8,7 @@ import (
 
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/errors"
+	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -44,6 +45,7 @@ func Tree() []command.Node {
 		kv.Command(),
 		contextcmd.Command(),
 		object.Command(),
+		counter.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }
