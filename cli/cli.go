@@ -7,8 +7,8 @@ import (
 	"github.com/choria-io/fisk"
 
 	contextcmd "github.com/natskit/natskit/cli/context"
-	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/counter"
+	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
