@@ -82,7 +82,10 @@ func TestUploadSurvivesTheLossOfALeader(t *testing.T) {
 		n += m
 		for _, at := range []int{2 << 20, 5 << 20} {
 			if before < at && n >= at {
-				ok(t, c.request(ctx, "STREAM.LEADER.STEPDOWN.OBJ_B", nil, nil))
+				// Without a leader, just after the step before, nobody answers.
+				testkit.Eventually(t, 30*time.Second, "the leader steps down", func() bool {
+					return c.request(ctx, "STREAM.LEADER.STEPDOWN.OBJ_B", nil, nil) == nil
+				})
 			}
 		}
 		return m, nil
