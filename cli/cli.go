@@ -8,6 +8,7 @@ import (
 
 	"github.com/natskit/natskit/cli/bench"
 	contextcmd "github.com/natskit/natskit/cli/context"
+	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
@@ -46,6 +47,7 @@ func Tree() []command.Node {
 		contextcmd.Command(),
 		object.Command(),
 		bench.Command(),
+		counter.Command(),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

@@ -90,10 +90,22 @@ func runRevert(ctx context.Context, e *env.Env, o revertOptions) error {
 		if err != nil {
 			return err
 		}
-		h, err := historyOf(ctx, b, o.key)
+		written, err := b.Fresh(ctx, rev)
 		if err != nil {
 			return err
 		}
-		return e.Out.Print(reverted{Bucket: o.bucket, Key: o.key, From: o.revision, Revision: rev, History: h})
+		return e.Out.Print(reverted{Bucket: o.bucket, Key: o.key, From: o.revision, Revision: rev, History: after(found, written, b.History())})
 	})
+}
+
+// after is the history once an entry was added to a bucket that keeps so many of a key.
+func after(found []store.Entry, written store.Entry, keeps int64) history {
+	found = append(found, written)
+	found = found[max(0, len(found)-int(keeps)):]
+	out := make(history, len(found))
+	for i, one := range found {
+		one.Delta = uint64(len(found) - 1 - i)
+		out[i] = newEntry(one)
+	}
+	return out
 }

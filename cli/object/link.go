@@ -54,7 +54,7 @@ func linkVerb() command.Node {
 }
 
 func printObject(ctx context.Context, e *env.Env, b *store.Objects, name string) error {
-	info, err := b.Stat(ctx, name, false)
+	info, err := b.Fresh(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (c *Client) Buckets(ctx context.Context, kind Kind, each func(Listed) error
 		}
 		for _, s := range page.Streams {
 			name, ok := strings.CutPrefix(s.Config.Name, prefix)
-			if !ok || seen[name] {
+			if _, lost := unreachable[s.Config.Name]; !ok || seen[name] || lost { // servers list what is offline with its bare configuration too
 				continue
 			}
 			seen[name] = true

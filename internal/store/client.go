@@ -96,6 +96,25 @@ func (c *Client) request(ctx context.Context, tail string, req, resp any) error 
 	return nil
 }
 
+// stored is a message as the leader of a stream gives it.
+type stored struct {
+	Subject  string    `json:"subject"`
+	Sequence uint64    `json:"seq"`
+	Headers  []byte    `json:"hdrs"`
+	Data     []byte    `json:"data"`
+	Time     time.Time `json:"time"`
+}
+
+// leaderMsg reads one message from the leader of a stream: what was acknowledged is there, which direct reads from other
+// replicas do not promise.
+func (c *Client) leaderMsg(ctx context.Context, stream string, req map[string]any) (stored, error) {
+	var resp struct {
+		Message stored `json:"message"`
+	}
+	err := c.request(ctx, "STREAM.MSG.GET."+stream, req, &resp)
+	return resp.Message, err
+}
+
 // apiCode tells whether err is a JetStream API error with one of the numbers.
 func apiCode(err error, numbers ...jetstream.ErrorCode) bool {
 	var api *jetstream.APIError

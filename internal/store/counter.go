@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,6 +27,8 @@ const (
 type Counter struct {
 	Subject   string
 	Stream    string
+	Sequence  uint64    // of the message that holds the state
+	Time      time.Time // of that message
 	Value     *big.Int
 	Increment *big.Int                       // the last one made here; nil when the last message has none
 	Sources   map[string]map[string]*big.Int // stream, then subject, that the value is gathered from
@@ -155,7 +158,7 @@ func (c *Counters) read(m *jetstream.RawStreamMsg) (Counter, error) {
 	var body struct {
 		Value string `json:"val"`
 	}
-	out := Counter{Subject: m.Subject, Stream: c.Stream}
+	out := Counter{Subject: m.Subject, Stream: c.Stream, Sequence: m.Sequence, Time: m.Time}
 	if err := json.Unmarshal(m.Data, &body); err != nil {
 		return out, fmt.Errorf("counter %s: message %d is not a count: %w", m.Subject, m.Sequence, err)
 	}
@@ -236,4 +239,24 @@ func (c *Counters) batch(ctx context.Context, subjects []string, each func(Count
 		}
 	}
 	return nil
+}
+
+// Watch hands the counters that match filter to each, the present ones first and then every change until ctx ends; start is
+// called when nothing can be missed any more, atEnd when the present ones have been handed over.
+func (c *Counters) Watch(ctx context.Context, filter string, start, atEnd func() error, each func(Counter) error) error {
+	s, err := c.c.openScan(ctx, scanSpec{stream: c.Stream, filters: []string{filter}, from: fromLast, live: true})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", c.Stream, err)
+	}
+	defer s.close(ctx)
+	if err := start(); err != nil {
+		return err
+	}
+	return s.each(ctx, atEnd, func(m scanned) error {
+		one, err := c.read(&jetstream.RawStreamMsg{Subject: m.msg.Subject, Sequence: m.seq, Header: m.msg.Header, Data: m.msg.Data, Time: m.time})
+		if err != nil {
+			return err
+		}
+		return each(one)
+	})
 }

@@ -133,6 +133,21 @@ func (b *Bucket) look(ctx context.Context, key string, revision uint64) (Entry, 
 	return b.entry(m.Subject, m.Header, m.Data, m.Sequence, m.Time), nil
 }
 
+// Fresh reads a revision that was just written, from the leader: any other server may not have heard of it yet.
+func (b *Bucket) Fresh(ctx context.Context, revision uint64) (Entry, error) {
+	m, err := b.c.leaderMsg(ctx, b.Info().Config.Name, map[string]any{"seq": revision})
+	if err != nil {
+		return Entry{}, fmt.Errorf("bucket %s: revision %d: %w", b.Name, revision, err)
+	}
+	h := nats.Header{}
+	if len(m.Headers) > 0 {
+		if h, err = nats.DecodeHeadersMsg(m.Headers); err != nil {
+			return Entry{}, fmt.Errorf("bucket %s: revision %d: %w", b.Name, revision, err)
+		}
+	}
+	return b.entry(m.Subject, h, m.Data, m.Sequence, m.Time), nil
+}
+
 // nearKeys bounds how many keys are looked at for names near a missing one.
 const nearKeys = 10_000
 

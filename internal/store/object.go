@@ -75,6 +75,15 @@ func (o *Objects) Stat(ctx context.Context, name string, deleted bool) (*ObjectI
 	return info, nil
 }
 
+// Fresh is Stat for those who have just written: it asks the leader, since any other server may not have heard of it yet.
+func (o *Objects) Fresh(ctx context.Context, name string) (*ObjectInfo, error) {
+	m, err := o.c.leaderMsg(ctx, objectPrefix+o.Name, map[string]any{"last_by_subj": o.metaSubject(name)})
+	if err != nil {
+		return nil, fmt.Errorf("object %s > %s: %w", o.Name, name, err)
+	}
+	return readObject(m.Data, m.Time)
+}
+
 func readObject(data []byte, at time.Time) (*ObjectInfo, error) {
 	var info ObjectInfo
 	if err := json.Unmarshal(data, &info); err != nil {

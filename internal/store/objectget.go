@@ -11,6 +11,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -82,23 +83,31 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 		}
 		from.from = fromSeq
 	}
-	if done < info.Size {
-		err := o.c.scan(ctx, from, nil, func(m scanned) error {
-			sum.Write(m.msg.Data)
-			if _, err := w.Write(m.msg.Data); err != nil {
-				return err
-			}
-			done += uint64(len(m.msg.Data))
-			if f.Progress != nil {
-				f.Progress(done)
-			}
-			if done >= info.Size {
-				return errWhole
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errWhole) {
+	take := func(m scanned) error {
+		from.from, from.seq = fromSeq, m.seq+1
+		sum.Write(m.msg.Data)
+		if _, err := w.Write(m.msg.Data); err != nil {
+			return err
+		}
+		done += uint64(len(m.msg.Data))
+		if f.Progress != nil {
+			f.Progress(done)
+		}
+		if done >= info.Size {
+			return errWhole
+		}
+		return nil
+	}
+	for wait := 100 * time.Millisecond; done < info.Size; wait *= 2 {
+		if err := o.c.scan(ctx, from, nil, take); err != nil && !errors.Is(err, errWhole) {
 			return named(o.Name, info.Name, err)
+		}
+		// A replica may not have all of an object that was stored a moment ago.
+		if done >= info.Size || o.Info().Config.Replicas < 2 || wait > time.Second {
+			break
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 	return o.verify(info, done, sum)
@@ -150,4 +159,16 @@ func (o *Objects) sequenceAt(ctx context.Context, info *ObjectInfo, at uint64) (
 		return 0, named(o.Name, info.Name, ErrCannotResume)
 	}
 	return seq, nil
+}
+
+// pause waits, or ends with ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -79,7 +79,7 @@ func (o *Objects) Put(ctx context.Context, p PutObject, r io.Reader) (*ObjectInf
 			return nil, err
 		}
 	}
-	return o.Stat(ctx, p.Name, false)
+	return o.Fresh(ctx, p.Name)
 }
 
 // upload sends the chunks of one object.
@@ -224,12 +224,8 @@ func (u *upload) repair(ctx context.Context) error {
 			if !passing(err) {
 				return fmt.Errorf("%w; looking up what arrived: %w", lost, err)
 			}
-			timer := time.NewTimer(time.Second << try)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return context.Cause(ctx)
+			if err := pause(ctx, time.Second<<try); err != nil {
+				return err
 			}
 			continue
 		}

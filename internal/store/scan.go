@@ -296,12 +296,8 @@ func (s *scan) again(ctx context.Context) error {
 		case !s.spec.live && time.Now().After(giveUp):
 			return fmt.Errorf("reading stream %s stopped behind sequence %d: %w", s.spec.stream, s.lastSeq, err)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 		wait = min(2*wait, 5*time.Second)
 	}

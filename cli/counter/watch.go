@@ -1,0 +1,86 @@
+package counter
+
+import (
+	"context"
+	"errors"
+
+	"github.com/choria-io/fisk"
+
+	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/render"
+	"github.com/natskit/natskit/internal/store"
+)
+
+type watchOptions struct {
+	subject string
+	stream  string
+	number  uint64
+}
+
+func watchVerb() command.Node {
+	return command.Verb[watchOptions]{
+		Meta:  command.Meta{Name: "watch", Aliases: []string{"w"}, Short: "Show counters as they change", Long: "First come the present totals, then every change until Ctrl-C."},
+		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: change{},
+		Examples: []command.Example{
+			{Line: "nats counter watch 'ctr.>'", Says: "ctr.a: 42 (+42)", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},
+		},
+		Bind: func(c *fisk.CmdClause, o *watchOptions) {
+			c.Arg("subject", "Subject of the counter, or a pattern").Required().StringVar(&o.subject)
+			streamFlag(c, &o.stream)
+			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.number))
+		},
+		Check: func(o *watchOptions) error {
+			if err := flagval.CheckSubject(o.subject, true); err != nil {
+				return fail.Usagef("subject %q: %w", o.subject, err)
+			}
+			return nil
+		},
+		Run: runWatch,
+	}
+}
+
+// change is a counter after a change.
+type change struct{ count }
+
+// View is one line.
+func (c change) View(p *render.Page) {
+	if c.Increment == nil {
+		p.Line("[%s] %s: %s", render.At(c.Time), render.Subject(c.Subject), c.Value.String())
+		return
+	}
+	p.Line("[%s] %s: %s (%+d)", render.At(c.Time), render.Subject(c.Subject), c.Value.String(), c.Increment)
+}
+
+// errEnough ends a watch that has shown what was asked for.
+var errEnough = errors.New("enough was shown")
+
+func runWatch(ctx context.Context, e *env.Env, o watchOptions) error {
+	err := onCounters(ctx, e, o.stream, o.subject, func(ctx context.Context, c *store.Counters) error {
+		feed := e.Out.Feed()
+		shown := uint64(0)
+		start := func() error {
+			e.Say("Watching %s in stream %s", o.subject, c.Stream)
+			return nil
+		}
+		err := c.Watch(ctx, o.subject, start, feed.Flush, func(one store.Counter) error {
+			if err := feed.Emit(change{newCount(one)}); err != nil {
+				return err
+			}
+			if shown++; shown == o.number {
+				return errEnough
+			}
+			return nil
+		})
+		if closeErr := feed.Close(nil); err == nil {
+			err = closeErr
+		}
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return fail.Ended(ctx, err)
+}
