@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/rtt"
+	"github.com/natskit/natskit/cli/schema"
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/internal/command"
@@ -30,6 +31,7 @@ func Tree() []command.Node {
 		micro.Command(),
 		stream.Command(),
 		errors.Command(),
+		schema.Command(),
 		server.Command(),
 		kv.Command(),
 	}
