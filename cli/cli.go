@@ -7,6 +7,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/errors"
+	"github.com/natskit/natskit/cli/events"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -32,6 +33,7 @@ func Tree() []command.Node {
 		stream.Command(),
 		errors.Command(),
 		schema.Command(),
+		events.Command(),
 		server.Command(),
 		kv.Command(),
 	}
