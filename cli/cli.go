@@ -10,6 +10,7 @@ import (
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/errors"
+	"github.com/natskit/natskit/cli/events"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -18,6 +19,7 @@ import (
 	"github.com/natskit/natskit/cli/reply"
 	"github.com/natskit/natskit/cli/request"
 	"github.com/natskit/natskit/cli/rtt"
+	"github.com/natskit/natskit/cli/schema"
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/cli/sub"
@@ -42,6 +44,8 @@ func Tree() []command.Node {
 		micro.Command(),
 		stream.Command(),
 		errors.Command(),
+		schema.Command(),
+		events.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),
