@@ -33,6 +33,8 @@ func Command() command.Node {
 				rmmVerb(g),
 				viewVerb(g),
 				getVerb(g),
+				catVerb(g),
+				grepVerb(),
 				sealVerb(),
 				gapsVerb(g),
 				subjectsVerb(g),
