@@ -11,6 +11,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 func TestScan(t *testing.T) {
@@ -19,8 +20,8 @@ func TestScan(t *testing.T) {
 		t.Run(retention, func(t *testing.T) {
 			t.Parallel()
 			c, s := client(t)
-			cfg := js.DefaultStream("X")
-			must(t, (&js.Settings{Subjects: []string{"x.*"}, Retention: ptr(retention)}).Apply(cfg))
+			cfg := jsconf.DefaultStream("X")
+			must(t, (&jsconf.Settings{Subjects: []string{"x.*"}, Retention: ptr(retention)}).Apply(cfg))
 			_, err := c.Create(t.Context(), cfg)
 			must(t, err)
 			if retention == "interest" {
