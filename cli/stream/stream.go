@@ -35,6 +35,7 @@ func Command() command.Node {
 				getVerb(g),
 				catVerb(g),
 				grepVerb(),
+				graphVerb(g),
 				sealVerb(),
 				gapsVerb(g),
 				subjectsVerb(g),

@@ -1,6 +1,6 @@
 // Package js is what JetStream clients of this toolkit need beyond nats.go and jsm.go: requests that end with their context and
-// at once when they are not permitted, configurations as documents that keep what we do not know, lists that say what they lack,
-// batched direct gets, and the checks that need no server.
+// at once when they are not permitted, lists that say what they lack, messages read without a consumer or as fast as one allows,
+// searches, and the plans and pictures that are made of what the server tells.
 package js
 
 import (
