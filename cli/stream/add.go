@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -59,7 +60,7 @@ func addVerb() command.Node {
 
 func checkAdd(o *addOptions) error {
 	if o.stream != "" {
-		if err := js.CheckName("stream", o.stream); err != nil {
+		if err := jsconf.CheckName("stream", o.stream); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	if level := js.RequiredLevel(typed); level >= 2 {
+	if level := jsconf.RequiredLevel(typed); level >= 2 {
 		if err := c.NeedLevel(ctx, level, "stream "+typed.Name); err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 
 // newConfig is the configuration of the stream to be: a file with the flags on top, or the flags with answers or defaults
 // for the rest. c is nil when nothing will be created.
-func newConfig(ctx context.Context, e *env.Env, c *js.Client, o addOptions) (*js.Config, error) {
+func newConfig(ctx context.Context, e *env.Env, c *js.Client, o addOptions) (*jsconf.Config, error) {
 	settings, err := o.flags.settings()
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func newConfig(ctx context.Context, e *env.Env, c *js.Client, o addOptions) (*js
 	if o.config != "" {
 		return configFromFile(e, o, settings)
 	}
-	a := answers{e: e, c: c, o: o, s: settings, cfg: js.DefaultStream(o.stream)}
+	a := answers{e: e, c: c, o: o, s: settings, cfg: jsconf.DefaultStream(o.stream)}
 	if err := a.ask(ctx); err != nil {
 		return nil, err
 	}
@@ -121,12 +122,12 @@ func newConfig(ctx context.Context, e *env.Env, c *js.Client, o addOptions) (*js
 	return a.cfg, a.finish()
 }
 
-func configFromFile(e *env.Env, o addOptions, settings js.Settings) (*js.Config, error) {
+func configFromFile(e *env.Env, o addOptions, settings jsconf.Settings) (*jsconf.Config, error) {
 	data, err := e.Files.ReadFile(o.config)
 	if err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", o.config, err)
 	}
-	cfg, err := js.ReadStream(o.config, data, nil)
+	cfg, err := jsconf.ReadStream(o.config, data, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func configFromFile(e *env.Env, o addOptions, settings js.Settings) (*js.Config,
 }
 
 // fillDefaults spells out what the server and the schema need and a short file may leave out.
-func fillDefaults(cfg *js.Config) error {
+func fillDefaults(cfg *jsconf.Config) error {
 	for key, v := range map[string]any{
 		"retention": "limits", "storage": "file", "num_replicas": 1, "max_age": 0, "max_consumers": -1, "max_msgs": -1, "max_bytes": -1,
 	} {
@@ -159,11 +160,11 @@ func fillDefaults(cfg *js.Config) error {
 }
 
 // keepConfig validates the configuration and prints it or writes it to a file.
-func keepConfig(e *env.Env, o addOptions, cfg *js.Config) error {
+func keepConfig(e *env.Env, o addOptions, cfg *jsconf.Config) error {
 	v := verdict{Config: cfg, Valid: true}
 	if e.Getenv("NOVALIDATE") == "" {
 		var err error
-		if v.Reasons, err = js.ValidateStream(cfg); err != nil {
+		if v.Reasons, err = jsconf.ValidateStream(cfg); err != nil {
 			return err
 		}
 		v.Valid = len(v.Reasons) == 0
@@ -189,9 +190,9 @@ func keepConfig(e *env.Env, o addOptions, cfg *js.Config) error {
 
 // verdict is a configuration and what is wrong with it.
 type verdict struct {
-	Valid   bool       `json:"valid"`
-	Reasons []string   `json:"reasons"`
-	Config  *js.Config `json:"config"`
+	Valid   bool           `json:"valid"`
+	Reasons []string       `json:"reasons"`
+	Config  *jsconf.Config `json:"config"`
 }
 
 // JSON never has null for no reasons.
@@ -216,6 +217,6 @@ func (v verdict) View(p *render.Page) {
 	p.Text(string(text))
 	if v.Valid {
 		p.Gap()
-		p.Line("Configuration is a valid Stream matching %s", js.StreamSchema)
+		p.Line("Configuration is a valid Stream matching %s", jsconf.StreamSchema)
 	}
 }

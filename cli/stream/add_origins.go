@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/jsm.go/api"
 
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -67,13 +67,13 @@ func (o originSurvey) text(ctx context.Context, message, value string, required 
 	}})
 }
 
-func (o originSurvey) ask(ctx context.Context, s js.Source) (js.Source, error) {
+func (o originSurvey) ask(ctx context.Context, s jsconf.Source) (jsconf.Source, error) {
 	durable, err := o.confirm(ctx, o.words("Configure a custom durable consumer", "Configure a custom durable consumer for %q"))
 	if err != nil {
 		return s, err
 	}
 	if durable {
-		name, err := o.text(ctx, "Durable consumer name", "", true, func(n string) error { return js.CheckName("consumer", n) })
+		name, err := o.text(ctx, "Durable consumer name", "", true, func(n string) error { return jsconf.CheckName("consumer", n) })
 		if err != nil {
 			return s, err
 		}
@@ -91,7 +91,7 @@ func (o originSurvey) ask(ctx context.Context, s js.Source) (js.Source, error) {
 	return o.askExternal(ctx, s, durable)
 }
 
-func (o originSurvey) askStart(ctx context.Context, s js.Source) (js.Source, error) {
+func (o originSurvey) askStart(ctx context.Context, s jsconf.Source) (jsconf.Source, error) {
 	yes, err := o.confirm(ctx, o.words("Adjust mirror start", "Adjust source %q start"))
 	if err != nil || !yes {
 		return s, err
@@ -115,7 +115,7 @@ func (o originSurvey) askStart(ctx context.Context, s js.Source) (js.Source, err
 	return s.StartingSince(at), err
 }
 
-func (o originSurvey) askTransforms(ctx context.Context, s js.Source) (js.Source, error) {
+func (o originSurvey) askTransforms(ctx context.Context, s jsconf.Source) (jsconf.Source, error) {
 	yes, err := o.confirm(ctx, o.words("Adjust mirror filter and transform", "Adjust source %q filter and transform"))
 	if err != nil || !yes {
 		return s, err
@@ -141,13 +141,13 @@ func (o originSurvey) askTransforms(ctx context.Context, s js.Source) (js.Source
 	return s.Transformed(list), nil
 }
 
-func (o originSurvey) askExternal(ctx context.Context, s js.Source, durable bool) (js.Source, error) {
+func (o originSurvey) askExternal(ctx context.Context, s jsconf.Source, durable bool) (jsconf.Source, error) {
 	yes, err := o.confirm(ctx, o.words("Import mirror from a different JetStream domain", "Import %q from a different JetStream domain"))
 	if err != nil {
 		return s, err
 	}
 	if yes {
-		domain, err := o.text(ctx, o.words("Foreign JetStream domain name", "%s foreign JetStream domain name"), "", true, func(n string) error { return js.CheckName("domain", n) })
+		domain, err := o.text(ctx, o.words("Foreign JetStream domain name", "%s foreign JetStream domain name"), "", true, func(n string) error { return jsconf.CheckName("domain", n) })
 		if err != nil {
 			return s, err
 		}

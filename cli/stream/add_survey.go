@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -23,8 +24,8 @@ type answers struct {
 	e   *env.Env
 	c   *js.Client // nil when nothing will be created
 	o   addOptions
-	s   js.Settings
-	cfg *js.Config
+	s   jsconf.Settings
+	cfg *jsconf.Config
 
 	sizeRequired bool
 }
@@ -67,7 +68,7 @@ func (a *answers) ask(ctx context.Context) error {
 func (a *answers) askName(ctx context.Context) error {
 	name, err := prompt.Need(ctx, a.e.Prompt, a.o.stream, prompt.Question{
 		Flag: jscmd.Argument("stream"), Message: "Stream Name", Help: "letters, digits, dashes and underscores",
-		Validate: func(s string) error { return js.CheckName("stream", s) },
+		Validate: func(s string) error { return jsconf.CheckName("stream", s) },
 	})
 	if err != nil {
 		return err
@@ -84,12 +85,12 @@ func (a *answers) askName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.s.Subjects = js.SplitSubjects([]string{subjects})
+	a.s.Subjects = jsconf.SplitSubjects([]string{subjects})
 	return nil
 }
 
 func checkSubjects(text string) error {
-	list := js.SplitSubjects([]string{text})
+	list := jsconf.SplitSubjects([]string{text})
 	if len(list) == 0 {
 		return errors.New("at least one subject is needed")
 	}
@@ -256,9 +257,9 @@ func (a *answers) askWindow(ctx context.Context) error {
 // window is the default of the duplicate window: never longer than messages are kept.
 func (a *answers) window() time.Duration {
 	if a.s.MaxAge != nil && *a.s.MaxAge > 0 {
-		return min(js.DefaultDuplicateWindow, *a.s.MaxAge)
+		return min(jsconf.DefaultDuplicateWindow, *a.s.MaxAge)
 	}
-	return js.DefaultDuplicateWindow
+	return jsconf.DefaultDuplicateWindow
 }
 
 // askAllowed asks the three questions that are answered with yes or no.

@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -76,9 +77,9 @@ func checkEdit(o *editOptions) error {
 
 // edited is the difference that an edit makes, and the stream after it.
 type edited struct {
-	Name    string      `json:"stream"`
-	DryRun  bool        `json:"dry_run"`
-	Changes []js.Change `json:"changes"`
+	Name    string          `json:"stream"`
+	DryRun  bool            `json:"dry_run"`
+	Changes []jsconf.Change `json:"changes"`
 
 	stream *js.Stream // nil when nothing was sent
 	shown  bool       // the difference was shown before
@@ -90,12 +91,12 @@ func (r edited) JSON() any {
 		return *r.stream
 	}
 	if r.Changes == nil {
-		r.Changes = []js.Change{}
+		r.Changes = []jsconf.Change{}
 	}
 	return struct {
-		Name    string      `json:"stream"`
-		DryRun  bool        `json:"dry_run"`
-		Changes []js.Change `json:"changes"`
+		Name    string          `json:"stream"`
+		DryRun  bool            `json:"dry_run"`
+		Changes []jsconf.Change `json:"changes"`
 	}{r.Name, r.DryRun, r.Changes}
 }
 
@@ -123,7 +124,7 @@ func (r edited) View(p *render.Page) {
 	jscmd.StreamScreen{Stream: *r.stream, Done: fmt.Sprintf("Stream %s was updated", r.Name)}.View(p)
 }
 
-func difference(changes []js.Change) []string {
+func difference(changes []jsconf.Change) []string {
 	var out []string
 	for _, c := range changes {
 		out = append(out, c.Lines()...)
@@ -158,7 +159,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 		return err
 	}
 	r := edited{Name: name, DryRun: o.dryRun}
-	if r.Changes, err = js.DiffStreams(before, after); err != nil {
+	if r.Changes, err = jsconf.DiffStreams(before, after); err != nil {
 		return err
 	}
 	if len(r.Changes) == 0 || o.dryRun {
@@ -182,7 +183,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 	if err != nil {
 		return err
 	}
-	if level := js.RequiredLevel(typed); level >= 2 {
+	if level := jsconf.RequiredLevel(typed); level >= 2 {
 		if err := c.NeedLevel(ctx, level, "stream "+name); err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 }
 
 // newVersion is the configuration as it is to be.
-func newVersion(ctx context.Context, e *env.Env, o editOptions, before *js.Config) (*js.Config, error) {
+func newVersion(ctx context.Context, e *env.Env, o editOptions, before *jsconf.Config) (*jsconf.Config, error) {
 	settings, err := o.flags.settings()
 	if err != nil {
 		return nil, err
@@ -220,8 +221,8 @@ func newVersion(ctx context.Context, e *env.Env, o editOptions, before *js.Confi
 }
 
 // replaced is the configuration of a file in the place of before: it keeps the name, and what only the server knows of.
-func replaced(file string, data []byte, before *js.Config) (*js.Config, error) {
-	after, err := js.ReadStream(file, data, before)
+func replaced(file string, data []byte, before *jsconf.Config) (*jsconf.Config, error) {
+	after, err := jsconf.ReadStream(file, data, before)
 	if err != nil {
 		return nil, err
 	}
@@ -233,8 +234,8 @@ func replaced(file string, data []byte, before *js.Config) (*js.Config, error) {
 }
 
 // inEditor has the configuration edited as YAML with the meaning of each setting above it. What does not parse is edited again.
-func inEditor(ctx context.Context, e *env.Env, before *js.Config) (*js.Config, error) {
-	text, err := js.CommentedYAML(before)
+func inEditor(ctx context.Context, e *env.Env, before *jsconf.Config) (*jsconf.Config, error) {
+	text, err := jsconf.CommentedYAML(before)
 	if err != nil {
 		return nil, err
 	}

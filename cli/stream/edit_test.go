@@ -12,6 +12,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/viewtest"
 )
@@ -43,7 +44,7 @@ func TestD8_Edit(t *testing.T) {
 		t.Errorf("code %d, %q, want %q, stderr %q", dry.Code, dry.Out, want, dry.Err)
 	}
 	type doc struct {
-		Changes []js.Change `json:"changes"`
+		Changes []jsconf.Change `json:"changes"`
 	}
 	asDoc := c.Run("stream edit ORDERS --max-msgs 100 --dry-run --json")
 	if d := decode[doc](t, asDoc.Out); len(d.Changes) != 1 || d.Changes[0].Path != "max_msgs" || string(d.Changes[0].New) != "100" {

@@ -88,7 +88,7 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if o.stream != "" && !o.idSet && o.lastFor == "" && !e.Prompt.Available() {
 		return fail.Usagef("pass <id> or --last-for (there is no terminal to ask on)")
 	}
-	t, err := newTranslator(e, o.translate, o.stream)
+	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 			return fmt.Errorf("message %d of stream %s: %w", s.Sequence, name, err)
 		}
 	}
-	if s.body, err = t.body(ctx, s.Subject, h, s.Data); err != nil {
+	if s.body, err = t.Body(ctx, s.Subject, h, s.Data); err != nil {
 		return err
 	}
 	return e.Out.Print(s)

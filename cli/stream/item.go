@@ -1,10 +1,8 @@
 package stream
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/payload"
 	"github.com/natskit/natskit/internal/render"
@@ -117,33 +114,4 @@ func (i item) View(p *render.Page) {
 		return
 	}
 	p.Text(string(i.AppendText(nil, render.TextOptions{Location: o.Location})))
-}
-
-// translator puts bodies through the user's command, or leaves them as they are when there is none.
-type translator struct {
-	e       *env.Env
-	command *payload.Command
-}
-
-func newTranslator(e *env.Env, line, stream string) (*translator, error) {
-	t := &translator{e: e}
-	if line == "" {
-		return t, nil
-	}
-	// {{Stream}} is this group's own name in templates: it is known before any message is.
-	named := regexp.MustCompile(`\{\{\s*Stream\s*\}\}`).ReplaceAllLiteralString(line, stream)
-	var err error
-	t.command, err = payload.ParseTranslate(named)
-	return t, err
-}
-
-func (t *translator) body(ctx context.Context, subject string, h nats.Header, body []byte) ([]byte, error) {
-	if t.command == nil {
-		return body, nil
-	}
-	out, err := t.command.Run(ctx, payload.Exec{Run: payload.Runner(t.e.Exec), Environ: t.e.Environ()}, &payload.Values{Subject: subject, Header: h, Clock: t.e.Clock}, body)
-	if len(out.Stderr) > 0 {
-		t.e.Say("%s: %s", t.command.Name(), strings.TrimSpace(string(out.Stderr)))
-	}
-	return out.Stdout, err
 }

@@ -316,3 +316,9 @@ func TestViewOfAWorkQueue(t *testing.T) {
 		}
 	}
 }
+
+func TestGraphNeedsATerminal(t *testing.T) {
+	t.Parallel()
+	c, _ := withOrders(t)
+	c.Fails(fail.Usage, "stream graph ORDERS", "needs a terminal", "stream state")
+}

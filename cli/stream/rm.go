@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -63,7 +64,7 @@ func checkRm(o *rmOptions) error {
 		return nil
 	}
 	for _, name := range strings.Split(o.stream, ",") {
-		if err := js.CheckName("stream", name); err != nil {
+		if err := jsconf.CheckName("stream", name); err != nil {
 			return err
 		}
 	}

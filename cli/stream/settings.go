@@ -7,7 +7,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // settingFlags are the flags that describe a stream, as add, edit and copy take them.
@@ -127,8 +127,8 @@ func nonZero(f *settingFlags, name string, v int64) *int64 {
 }
 
 // settings are the flags that were given, checked against each other.
-func (f *settingFlags) settings() (js.Settings, error) {
-	s := js.Settings{
+func (f *settingFlags) settings() (jsconf.Settings, error) {
+	s := jsconf.Settings{
 		Description: pickIf(f, "description", f.description), Storage: pickIf(f, "storage", f.storage), Compression: pickIf(f, "compression", f.compression),
 		Replicas: nonZero(f, "replicas", f.replicas), Cluster: pickIf(f, "cluster", f.cluster), Ack: pickIf(f, "ack", f.ack),
 		Retention: pickIf(f, "retention", f.retention), Discard: pickIf(f, "discard", f.discard), DiscardPerSubject: pickIf(f, "discard-per-subject", f.discardPerSubject),
@@ -155,7 +155,7 @@ func (f *settingFlags) settings() (js.Settings, error) {
 		s.Tags = append(append([]string{}, f.tags...), f.hiddenTags...)
 	}
 	if f.has("subjects") {
-		if s.Subjects = js.SplitSubjects(f.subjects); len(s.Subjects) == 0 {
+		if s.Subjects = jsconf.SplitSubjects(f.subjects); len(s.Subjects) == 0 {
 			return s, fail.Usagef("--subjects is empty")
 		}
 	}
@@ -166,9 +166,9 @@ func (f *settingFlags) settings() (js.Settings, error) {
 }
 
 // origins parses the streams to copy from.
-func (f *settingFlags) origins(s *js.Settings) error {
+func (f *settingFlags) origins(s *jsconf.Settings) error {
 	if f.has("mirror") {
-		m, err := js.ParseSource("mirror", f.mirror)
+		m, err := jsconf.ParseSource("mirror", f.mirror)
 		if err != nil {
 			return err
 		}
@@ -177,10 +177,10 @@ func (f *settingFlags) origins(s *js.Settings) error {
 	for _, list := range []struct {
 		flag string
 		from []string
-		to   *[]js.Source
+		to   *[]jsconf.Source
 	}{{"source", f.sources, &s.Sources}, {"add-source", f.addSources, &s.AddSources}} {
 		for _, text := range list.from {
-			src, err := js.ParseSource(list.flag, text)
+			src, err := jsconf.ParseSource(list.flag, text)
 			if err != nil {
 				return err
 			}

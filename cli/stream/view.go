@@ -64,7 +64,7 @@ func viewVerb(g *group) command.Node {
 }
 
 func runView(ctx context.Context, e *env.Env, o viewOptions) error {
-	t, err := newTranslator(e, o.translate, o.stream)
+	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ type viewer struct {
 	c     *js.Client
 	o     viewOptions
 	s     js.Stream
-	t     *translator
+	t     *jscmd.Translator
 	feed  *render.Feed
 	paged bool
 }
@@ -148,7 +148,7 @@ func (v *viewer) run(ctx context.Context, r js.Range) error {
 }
 
 func (v *viewer) emit(ctx context.Context, m *js.DirectMessage) error {
-	body, err := v.t.body(ctx, m.Subject, m.Header, m.Data)
+	body, err := v.t.Body(ctx, m.Subject, m.Header, m.Data)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // Package js is what JetStream clients of this toolkit need beyond nats.go and jsm.go: requests that end with their context and
-// at once when they are not permitted, configurations as documents that keep what we do not know, lists that say what they lack,
-// batched direct gets, and the checks that need no server.
+// at once when they are not permitted, lists that say what they lack, messages read without a consumer or as fast as one allows,
+// searches, and the plans and pictures that are made of what the server tells.
 package js
 
 import (
@@ -24,6 +24,7 @@ import (
 // Client sends JetStream API requests over one connection, with the API prefix, the timeout and the tracing of the JetStream
 // it was made from.
 type Client struct {
+	js      jetstream.JetStream
 	nc      *nats.Conn
 	prefix  string // ends with a dot
 	domain  string
@@ -36,7 +37,7 @@ type Client struct {
 // handler that is set, to end requests that the server refused to take.
 func New(s jetstream.JetStream) *Client {
 	o := s.Options()
-	c := &Client{nc: s.Conn(), prefix: jetstream.DefaultAPIPrefix, domain: o.Domain, timeout: o.DefaultTimeout, trace: o.ClientTrace}
+	c := &Client{js: s, nc: s.Conn(), prefix: jetstream.DefaultAPIPrefix, domain: o.Domain, timeout: o.DefaultTimeout, trace: o.ClientTrace}
 	switch {
 	case o.Domain != "":
 		c.prefix = "$JS." + o.Domain + ".API."

@@ -15,6 +15,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 func TestRefusedRequestsFailAtOnce(t *testing.T) {
@@ -35,7 +36,7 @@ func TestRefusedRequestsFailAtOnce(t *testing.T) {
 		t.Cleanup(nc.Close)
 		s, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Hour))
 		must(t, err)
-		cfg := js.DefaultStream("P")
+		cfg := jsconf.DefaultStream("P")
 		_, err = js.New(s).Create(t.Context(), cfg)
 		if fail.CodeOf(err) != fail.Unreachable {
 			t.Fatalf("%s: code %d of %v", user, fail.CodeOf(err), err)
@@ -97,8 +98,8 @@ func TestListsArePaged(t *testing.T) {
 	const n = 1100 // more than one page of names (1024) and of infos (256)
 	want := make([]string, 0, n)
 	for i := range n {
-		cfg := js.DefaultStream(fmt.Sprintf("S%04d", i))
-		must(t, (&js.Settings{Subjects: []string{fmt.Sprintf("s.%d", i)}, Storage: ptr("memory")}).Apply(cfg))
+		cfg := jsconf.DefaultStream(fmt.Sprintf("S%04d", i))
+		must(t, (&jsconf.Settings{Subjects: []string{fmt.Sprintf("s.%d", i)}, Storage: ptr("memory")}).Apply(cfg))
 		if _, err := c.Create(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -216,8 +217,8 @@ func TestDirect(t *testing.T) {
 	if err := c.Direct(t.Context(), "ORDERS", js.DirectRequest{Seq: 1, NextFor: "none", Batch: 1}, collect); !errors.Is(err, js.ErrNoMessages) {
 		t.Errorf("nothing there: %v", err)
 	}
-	cfg := js.DefaultStream("CLOSED")
-	must(t, (&js.Settings{Subjects: []string{"closed"}, AllowDirect: ptr(false)}).Apply(cfg))
+	cfg := jsconf.DefaultStream("CLOSED")
+	must(t, (&jsconf.Settings{Subjects: []string{"closed"}, AllowDirect: ptr(false)}).Apply(cfg))
 	_, err := c.Create(t.Context(), cfg)
 	must(t, err)
 	if err := c.Direct(t.Context(), "CLOSED", js.DirectRequest{Seq: 1, Batch: 1}, collect); !errors.Is(err, js.ErrNoDirect) {
@@ -293,7 +294,7 @@ func TestUpdateKeepsWhatIsUnknown(t *testing.T) {
 	must(t, err)
 	cfg, err := info.Config()
 	must(t, err)
-	must(t, (&js.Settings{MaxMsgs: ptr(int64(7))}).Apply(cfg.StripReserved()))
+	must(t, (&jsconf.Settings{MaxMsgs: ptr(int64(7))}).Apply(cfg.StripReserved()))
 	if _, err := c.Update(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}

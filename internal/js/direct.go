@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // ErrNoMessages says that no message matches.
@@ -47,7 +48,7 @@ type DirectMessage struct {
 // ErrNoDirect when the stream or its server cannot do this. The wait between two messages is bounded by the client's timeout, the
 // whole by ctx.
 func (c *Client) Direct(ctx context.Context, stream string, req DirectRequest, each func(*DirectMessage) error) error {
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return err
 	}
 	body, err := json.Marshal(req)

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Stream is the state of a stream as the server told it: the part this program knows and the document it came in.
@@ -93,14 +93,14 @@ func (s *Stream) UnmarshalJSON(data []byte) error {
 }
 
 // Config is the configuration as a document, with the keys this program does not know.
-func (s Stream) Config() (*Config, error) {
+func (s Stream) Config() (*jsconf.Config, error) {
 	var doc struct {
 		Config json.RawMessage `json:"config"`
 	}
 	if err := json.Unmarshal(s.Raw, &doc); err != nil {
 		return nil, fmt.Errorf("stream %s: %w", s.StreamInfo.Config.Name, err)
 	}
-	return ParseWire(doc.Config)
+	return jsconf.ParseWire(doc.Config)
 }
 
 // Coverage says how much of a list arrived.
@@ -228,21 +228,10 @@ func (c *Client) AllStreamNames(ctx context.Context, subject string) ([]string, 
 	return names, err
 }
 
-// CheckName refuses what cannot be the name of a stream or a consumer; what is "stream" or "consumer".
-func CheckName(what, name string) error {
-	if name == "" {
-		return fail.Usagef("the %s name is empty", what)
-	}
-	if !jsm.IsValidName(name) || strings.ContainsAny(name, "\t\r\n") {
-		return fail.Usagef("%s name %q: names do not contain >, *, dots, slashes or spaces", what, name)
-	}
-	return nil
-}
-
 // Info describes one stream. A stream that does not exist is fail.NotFound with near names as the hint.
 func (c *Client) Info(ctx context.Context, stream string) (Stream, error) {
 	var s Stream
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return s, err
 	}
 	s, err := call[Stream](ctx, c, "STREAM.INFO."+stream, nil, 0)
@@ -288,7 +277,7 @@ func (c *Client) Subjects(ctx context.Context, stream, filter string, each func(
 			Subjects map[string]uint64 `json:"subjects"`
 		} `json:"state"`
 	}
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return 0, err
 	}
 	for offset := 0; ; {

@@ -7,23 +7,24 @@ import (
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Create makes a stream of the configuration; where an identical one is there already, that is returned. A server that is too old
 // for what the configuration asks refuses, instead of ignoring what it does not know.
-func (c *Client) Create(ctx context.Context, cfg *Config) (Stream, error) {
+func (c *Client) Create(ctx context.Context, cfg *jsconf.Config) (Stream, error) {
 	return c.store(ctx, "CREATE", cfg)
 }
 
 // Update replaces the configuration of the stream it names.
-func (c *Client) Update(ctx context.Context, cfg *Config) (Stream, error) {
+func (c *Client) Update(ctx context.Context, cfg *jsconf.Config) (Stream, error) {
 	return c.store(ctx, "UPDATE", cfg)
 }
 
-func (c *Client) store(ctx context.Context, verb string, cfg *Config) (Stream, error) {
+func (c *Client) store(ctx context.Context, verb string, cfg *jsconf.Config) (Stream, error) {
 	var s Stream
 	name := cfg.Text("name")
-	if err := CheckName("stream", name); err != nil {
+	if err := jsconf.CheckName("stream", name); err != nil {
 		return s, err
 	}
 	typed, err := cfg.Stream()
@@ -34,7 +35,7 @@ func (c *Client) store(ctx context.Context, verb string, cfg *Config) (Stream, e
 	if err != nil {
 		return s, err
 	}
-	level := RequiredLevel(typed)
+	level := jsconf.RequiredLevel(typed)
 	data, err := c.Request(ctx, "STREAM."+verb+"."+name, raw, level)
 	if err != nil {
 		return s, c.levelError(ctx, name, level, err)
@@ -53,7 +54,7 @@ func (c *Client) levelError(ctx context.Context, stream string, level int, err e
 
 // Delete removes the stream with all its messages and consumers.
 func (c *Client) Delete(ctx context.Context, stream string) error {
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return err
 	}
 	_, err := c.Request(ctx, "STREAM.DELETE."+stream, nil, 0)
@@ -120,7 +121,7 @@ func (c *Client) CancelMove(ctx context.Context, stream string) error {
 }
 
 func (c *Client) order(ctx context.Context, verb, stream string, req any, level int) error {
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return err
 	}
 	_, err := call[struct{}](ctx, c, verb+stream, req, level)

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Header is one header line of a message, in the order of the message.
@@ -65,7 +66,7 @@ func (c *Client) message(ctx context.Context, stream string, req map[string]any)
 	type response struct {
 		Message *api.StoredMsg `json:"message"`
 	}
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return api.StoredMsg{}, err
 	}
 	r, err := call[response](ctx, c, "STREAM.MSG.GET."+stream, req, 0)
@@ -82,7 +83,7 @@ func (c *Client) message(ctx context.Context, stream string, req map[string]any)
 
 // DeleteMessage removes one message. Unless noErase is set its bytes on disk are overwritten first, which takes longer.
 func (c *Client) DeleteMessage(ctx context.Context, stream string, seq uint64, noErase bool) error {
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return err
 	}
 	_, err := call[struct{}](ctx, c, "STREAM.MSG.DELETE."+stream, api.JSApiMsgDeleteRequest{Seq: seq, NoErase: noErase}, 0)
@@ -106,7 +107,7 @@ func (p Purge) Check() error {
 		return fail.Usagef("--seq and --keep exclude each other")
 	}
 	if p.Subject != "" {
-		if reason := SubjectFault(p.Subject); reason != "" {
+		if reason := jsconf.SubjectFault(p.Subject); reason != "" {
 			return fail.Usagef("--subject: %q %s", p.Subject, reason)
 		}
 	}
@@ -121,7 +122,7 @@ func (c *Client) Purge(ctx context.Context, stream string, p Purge) (uint64, err
 	if err := p.Check(); err != nil {
 		return 0, err
 	}
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return 0, err
 	}
 	var req any
@@ -240,7 +241,7 @@ func (c *Client) Gaps(ctx context.Context, stream string) ([]Gap, error) {
 			Deleted []uint64 `json:"deleted"`
 		} `json:"state"`
 	}
-	if err := CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return nil, err
 	}
 	r, err := call[response](ctx, c, "STREAM.INFO."+stream, map[string]bool{"deleted_details": true}, 0)

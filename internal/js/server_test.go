@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // startServer runs a server of this test alone and returns its URL; change may edit its options.
@@ -54,8 +55,8 @@ func client(t *testing.T) (*js.Client, jetstream.JetStream) {
 // orders makes the stream of the acceptance cases: six messages on orders.new with a header, one on orders.old.
 func orders(t *testing.T, c *js.Client, s jetstream.JetStream) {
 	t.Helper()
-	cfg := js.DefaultStream("ORDERS")
-	must(t, (&js.Settings{Subjects: []string{"orders.>"}}).Apply(cfg))
+	cfg := jsconf.DefaultStream("ORDERS")
+	must(t, (&jsconf.Settings{Subjects: []string{"orders.>"}}).Apply(cfg))
 	if _, err := c.Create(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -32,7 +33,7 @@ func Argument(name string) string { return "<" + name + ">" }
 // all offers the streams behind buckets too.
 func NameStream(ctx context.Context, e *env.Env, c *js.Client, all bool, name string) (string, error) {
 	if name != "" {
-		return name, js.CheckName("stream", name)
+		return name, jsconf.CheckName("stream", name)
 	}
 	q := prompt.Question{Flag: Argument("stream"), Message: "Select a Stream"}
 	if !e.Prompt.Available() {

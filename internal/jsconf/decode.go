@@ -1,4 +1,4 @@
-package js
+package jsconf
 
 import (
 	"bytes"
@@ -240,4 +240,11 @@ func (n *node) plain() any {
 		return nil
 	}
 	return v
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
 }

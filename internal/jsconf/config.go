@@ -1,4 +1,6 @@
-package js
+// Package jsconf is JetStream configurations as documents: read from files strictly, changed by settings, compared, validated
+// against the schemas without a server, and kept whole, with the keys that this program does not know.
+package jsconf
 
 import (
 	"bytes"

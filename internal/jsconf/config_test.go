@@ -1,4 +1,4 @@
-package js_test
+package jsconf_test
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 func TestReadStream(t *testing.T) {
@@ -26,7 +26,7 @@ func TestReadStream(t *testing.T) {
 		{"yaml anchors", "name: X\nsources:\n  - &s {name: A}\n  - *s\n", `{"name":"X","sources":[{"name":"A"},{"name":"A"}]}`},
 	}
 	for _, r := range rows {
-		c, err := js.ReadStream("f", []byte(r.in), nil)
+		c, err := jsconf.ReadStream("f", []byte(r.in), nil)
 		if err != nil {
 			t.Errorf("%s: %v", r.name, err)
 			continue
@@ -61,27 +61,27 @@ func TestReadStreamNamesWhatIsWrong(t *testing.T) {
 		{"all problems", `{"nme":"X","subjcts":[]}`, "\ns.json:1: unknown key \"subjcts\""},
 	}
 	for _, r := range rows {
-		_, err := js.ReadStream("s.json", []byte(r.in), nil)
+		_, err := jsconf.ReadStream("s.json", []byte(r.in), nil)
 		if fail.CodeOf(err) != fail.Usage {
 			t.Errorf("%s: %v", r.name, err)
 			continue
 		}
 		wantText(t, r.name, err.Error(), r.want)
 	}
-	_, err := js.ReadStream("f", []byte(`{"max_msg":1}`), nil)
+	_, err := jsconf.ReadStream("f", []byte(`{"max_msg":1}`), nil)
 	wantText(t, "near name", err.Error()+fail.HintOf(err), "max_msgs")
 }
 
 func TestReadStreamTakesWhatTheServerKnows(t *testing.T) {
 	t.Parallel()
-	current, err := js.ParseWire([]byte(`{"name":"X","brand_new":{"a":1}}`))
+	current, err := jsconf.ParseWire([]byte(`{"name":"X","brand_new":{"a":1}}`))
 	must(t, err)
-	c, err := js.ReadStream("f", []byte(`{"name":"X","brand_new":{"a":2}}`), current)
+	c, err := jsconf.ReadStream("f", []byte(`{"name":"X","brand_new":{"a":2}}`), current)
 	must(t, err)
 	if got, _ := c.MarshalJSON(); string(got) != `{"name":"X","brand_new":{"a":2}}` {
 		t.Errorf("%s", got)
 	}
-	if _, err := js.ReadStream("f", []byte(`{"name":"X","brand_nwe":{"a":2}}`), current); err == nil {
+	if _, err := jsconf.ReadStream("f", []byte(`{"name":"X","brand_nwe":{"a":2}}`), current); err == nil {
 		t.Error("a misspelling of a new key passed")
 	}
 }
@@ -91,7 +91,7 @@ func FuzzReadStream(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := js.ReadStream("f", data, nil)
+		c, err := jsconf.ReadStream("f", data, nil)
 		if err == nil {
 			if _, err := c.MarshalJSON(); err != nil {
 				t.Error(err)
@@ -103,35 +103,35 @@ func FuzzReadStream(f *testing.F) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	base := `{"name":"X","subjects":["a"],"no_ack":true,"max_msgs":-1,"placement":{"cluster":"c","tags":["t"]},"sources":[{"name":"S1","filter_subject":"f"},{"name":"S2"}],"future":1}`
-	source := func(text string) js.Source {
-		s, err := js.ParseSource("source", text)
+	source := func(text string) jsconf.Source {
+		s, err := jsconf.ParseSource("source", text)
 		must(t, err)
 		return s
 	}
 	rows := []struct {
 		name string
-		s    js.Settings
+		s    jsconf.Settings
 		old  string
 		new  string
 	}{
-		{"nothing", js.Settings{}, "", ""},
-		{"limits", js.Settings{MaxMsgs: ptr(int64(5)), MaxBytes: ptr(int64(0))}, `"max_msgs":-1`, `"max_msgs":5,"max_bytes":-1`},
-		{"acks on", js.Settings{Ack: ptr(true)}, `"no_ack":true,`, ``},
-		{"unlimited age", js.Settings{MaxAge: ptr(-time.Nanosecond)}, `"max_msgs":-1`, `"max_msgs":-1,"max_age":0`},
-		{"clear tags", js.Settings{Tags: []string{""}}, `,"tags":["t"]`, ``},
-		{"clear placement", js.Settings{Tags: []string{""}, Cluster: ptr("")}, `"placement":{"cluster":"c","tags":["t"]},`, ``},
-		{"work queue", js.Settings{Retention: ptr("work")}, `"subjects":["a"]`, `"subjects":["a"],"retention":"workqueue"`},
-		{"transform", js.Settings{TransformSource: ptr("a"), TransformDestination: ptr("b")}, `,"future":1`, `,"subject_transform":{"src":"a","dest":"b"},"future":1`},
-		{"add a source", js.Settings{AddSources: []js.Source{source("S3")}}, `{"name":"S2"}`, `{"name":"S2"},{"name":"S3"}`},
-		{"replace a source", js.Settings{AddSources: []js.Source{source(`{"name":"S2","opt_start_seq":4}`)}}, `{"name":"S2"}`, `{"name":"S2","opt_start_seq":4}`},
-		{"remove a source", js.Settings{RemoveSources: []string{"S1"}}, `{"name":"S1","filter_subject":"f"},`, ``},
-		{"new sources", js.Settings{Sources: []js.Source{source("N")}}, `[{"name":"S1","filter_subject":"f"},{"name":"S2"}]`, `[{"name":"N"}]`},
-		{"metadata", js.Settings{Metadata: map[string]string{"k": "v=1"}}, `,"future":1`, `,"metadata":{"k":"v=1"},"future":1`},
-		{"consumer limits", js.Settings{ConsumerMaxPending: ptr(int64(5))}, `,"future":1`, `,"consumer_limits":{"max_ack_pending":5},"future":1`},
-		{"async", js.Settings{PersistMode: ptr("async"), FirstSequence: ptr(uint64(9))}, `,"future":1`, `,"first_seq":9,"persist_mode":"async","future":1`},
+		{"nothing", jsconf.Settings{}, "", ""},
+		{"limits", jsconf.Settings{MaxMsgs: ptr(int64(5)), MaxBytes: ptr(int64(0))}, `"max_msgs":-1`, `"max_msgs":5,"max_bytes":-1`},
+		{"acks on", jsconf.Settings{Ack: ptr(true)}, `"no_ack":true,`, ``},
+		{"unlimited age", jsconf.Settings{MaxAge: ptr(-time.Nanosecond)}, `"max_msgs":-1`, `"max_msgs":-1,"max_age":0`},
+		{"clear tags", jsconf.Settings{Tags: []string{""}}, `,"tags":["t"]`, ``},
+		{"clear placement", jsconf.Settings{Tags: []string{""}, Cluster: ptr("")}, `"placement":{"cluster":"c","tags":["t"]},`, ``},
+		{"work queue", jsconf.Settings{Retention: ptr("work")}, `"subjects":["a"]`, `"subjects":["a"],"retention":"workqueue"`},
+		{"transform", jsconf.Settings{TransformSource: ptr("a"), TransformDestination: ptr("b")}, `,"future":1`, `,"subject_transform":{"src":"a","dest":"b"},"future":1`},
+		{"add a source", jsconf.Settings{AddSources: []jsconf.Source{source("S3")}}, `{"name":"S2"}`, `{"name":"S2"},{"name":"S3"}`},
+		{"replace a source", jsconf.Settings{AddSources: []jsconf.Source{source(`{"name":"S2","opt_start_seq":4}`)}}, `{"name":"S2"}`, `{"name":"S2","opt_start_seq":4}`},
+		{"remove a source", jsconf.Settings{RemoveSources: []string{"S1"}}, `{"name":"S1","filter_subject":"f"},`, ``},
+		{"new sources", jsconf.Settings{Sources: []jsconf.Source{source("N")}}, `[{"name":"S1","filter_subject":"f"},{"name":"S2"}]`, `[{"name":"N"}]`},
+		{"metadata", jsconf.Settings{Metadata: map[string]string{"k": "v=1"}}, `,"future":1`, `,"metadata":{"k":"v=1"},"future":1`},
+		{"consumer limits", jsconf.Settings{ConsumerMaxPending: ptr(int64(5))}, `,"future":1`, `,"consumer_limits":{"max_ack_pending":5},"future":1`},
+		{"async", jsconf.Settings{PersistMode: ptr("async"), FirstSequence: ptr(uint64(9))}, `,"future":1`, `,"first_seq":9,"persist_mode":"async","future":1`},
 	}
 	for _, r := range rows {
-		c, err := js.ParseWire([]byte(base))
+		c, err := jsconf.ParseWire([]byte(base))
 		must(t, err)
 		if err := r.s.Apply(c); err != nil {
 			t.Errorf("%s: %v", r.name, err)
@@ -147,7 +147,7 @@ func TestSettings(t *testing.T) {
 // canonical is the document with its keys in the order in which configurations are written.
 func canonical(t *testing.T, s string) string {
 	t.Helper()
-	c, err := js.ParseWire([]byte(s))
+	c, err := jsconf.ParseWire([]byte(s))
 	must(t, err)
 	out, err := c.MarshalJSON()
 	must(t, err)
@@ -156,26 +156,26 @@ func canonical(t *testing.T, s string) string {
 
 func TestSettingsRefuse(t *testing.T) {
 	t.Parallel()
-	mirror := js.NewSource("M")
-	rows := map[string]js.Settings{
+	mirror := jsconf.NewSource("M")
+	rows := map[string]jsconf.Settings{
 		"--transform-source needs":      {TransformSource: ptr("a")},
 		"--republish-destination needs": {RepublishDestination: ptr("a")},
 		"--republish-headers needs":     {RepublishHeaders: ptr(true)},
 		"--mirror and --subjects":       {Mirror: &mirror, Subjects: []string{"a"}},
-		"--mirror and --source":         {Mirror: &mirror, Sources: []js.Source{mirror}},
+		"--mirror and --source":         {Mirror: &mirror, Sources: []jsconf.Source{mirror}},
 		"--max-msg-size 2147483648":     {MaxMsgSize: ptr(int64(2147483648))},
 		"--replicas 0":                  {Replicas: ptr(int64(0))},
 		`"a..b" has an empty token`:     {Subjects: []string{"a..b"}},
 	}
 	for want, s := range rows {
-		err := s.Apply(js.DefaultStream("X"))
+		err := s.Apply(jsconf.DefaultStream("X"))
 		if fail.CodeOf(err) != fail.Usage {
 			t.Errorf("%s: %v", want, err)
 			continue
 		}
 		wantText(t, "error", err.Error(), want)
 	}
-	if err := (&js.Settings{RemoveSources: []string{"S"}}).Apply(js.DefaultStream("X")); fail.CodeOf(err) != fail.NotFound {
+	if err := (&jsconf.Settings{RemoveSources: []string{"S"}}).Apply(jsconf.DefaultStream("X")); fail.CodeOf(err) != fail.NotFound {
 		t.Errorf("removing a source that is not there: %v", err)
 	}
 }
@@ -189,7 +189,7 @@ func TestParseSource(t *testing.T) {
 		`a.b`:                    "--mirror",
 		`{"name":"A","filter_subject":"a","subject_transforms":[]}`: "exclude each other",
 	} {
-		_, err := js.ParseSource("mirror", text)
+		_, err := jsconf.ParseSource("mirror", text)
 		if fail.CodeOf(err) != fail.Usage {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -197,9 +197,9 @@ func TestParseSource(t *testing.T) {
 		wantText(t, text, err.Error(), want)
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	cfg := js.DefaultStream("X")
-	s := js.NewSource("A").StartingSince(at).External("$JS.far.API", "").Durable("D", "d.x")
-	must(t, (&js.Settings{Mirror: &s}).Apply(cfg))
+	cfg := jsconf.DefaultStream("X")
+	s := jsconf.NewSource("A").StartingSince(at).External("$JS.far.API", "").Durable("D", "d.x")
+	must(t, (&jsconf.Settings{Mirror: &s}).Apply(cfg))
 	typed, err := cfg.Stream()
 	must(t, err)
 	if m := typed.Mirror; m.Name != "A" || !m.OptStartTime.Equal(at) || m.External.ApiPrefix != "$JS.far.API" || m.Consumer.Name != "D" || len(typed.Subjects) > 0 {
@@ -224,11 +224,11 @@ func TestDiff(t *testing.T) {
 		{`{"first_seq":18446744073709551614}`, `{"first_seq":18446744073709551615}`, "- first_seq: 18446744073709551614\n+ first_seq: 18446744073709551615"},
 	}
 	for _, r := range rows {
-		a, err := js.ParseWire([]byte(r.a))
+		a, err := jsconf.ParseWire([]byte(r.a))
 		must(t, err)
-		b, err := js.ParseWire([]byte(r.b))
+		b, err := jsconf.ParseWire([]byte(r.b))
 		must(t, err)
-		changes, err := js.DiffStreams(a, b)
+		changes, err := jsconf.DiffStreams(a, b)
 		must(t, err)
 		var lines []string
 		for _, c := range changes {
@@ -243,21 +243,21 @@ func TestDiff(t *testing.T) {
 func TestValidateStream(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
-		s    js.Settings
+		s    jsconf.Settings
 		want string
 	}{
-		{js.Settings{Subjects: []string{"a.>"}}, ""},
-		{js.Settings{Subjects: []string{">"}}, "acknowledgements"},
-		{js.Settings{Subjects: []string{">"}, Ack: ptr(false)}, ""},
-		{js.Settings{Replicas: ptr(int64(9))}, "num_replicas: must be 5 or less"},
-		{js.Settings{DiscardPerSubject: ptr(true)}, "needs discard new"},
-		{js.Settings{Description: ptr(strings.Repeat("x", 5000))}, "description: must have at most 4096"},
-		{js.Settings{MaxAge: ptr(time.Second)}, "duplicate_window"},
+		{jsconf.Settings{Subjects: []string{"a.>"}}, ""},
+		{jsconf.Settings{Subjects: []string{">"}}, "acknowledgements"},
+		{jsconf.Settings{Subjects: []string{">"}, Ack: ptr(false)}, ""},
+		{jsconf.Settings{Replicas: ptr(int64(9))}, "num_replicas: must be 5 or less"},
+		{jsconf.Settings{DiscardPerSubject: ptr(true)}, "needs discard new"},
+		{jsconf.Settings{Description: ptr(strings.Repeat("x", 5000))}, "description: must have at most 4096"},
+		{jsconf.Settings{MaxAge: ptr(time.Second)}, "duplicate_window"},
 	}
 	for _, r := range rows {
-		c := js.DefaultStream("X")
+		c := jsconf.DefaultStream("X")
 		must(t, r.s.Apply(c))
-		reasons, err := js.ValidateStream(c)
+		reasons, err := jsconf.ValidateStream(c)
 		must(t, err)
 		got := strings.Join(reasons, "; ")
 		if r.want == "" && got != "" || !strings.Contains(got, r.want) {
@@ -270,16 +270,16 @@ func TestCheckSchema(t *testing.T) {
 	t.Parallel()
 	const pub = "io.nats.jetstream.api.v1.pub_ack_response"
 	rows := []struct{ schema, doc, want string }{
-		{js.StreamSchema, `{"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"storage":"file","num_replicas":1}`, ""},
-		{js.StreamSchema, `{}`, "retention is required"},
-		{js.StreamSchema, `{"retention":"limits","max_consumers":-2,"max_msgs":9223372036854775808,"max_bytes":-1,"max_age":0,"storage":"disk","num_replicas":1.5,"x":1}`,
+		{jsconf.StreamSchema, `{"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"storage":"file","num_replicas":1}`, ""},
+		{jsconf.StreamSchema, `{}`, "retention is required"},
+		{jsconf.StreamSchema, `{"retention":"limits","max_consumers":-2,"max_msgs":9223372036854775808,"max_bytes":-1,"max_age":0,"storage":"disk","num_replicas":1.5,"x":1}`,
 			"additional property x"},
-		{js.StreamSchema, `[]`, "(root): must be object, is array"},
+		{jsconf.StreamSchema, `[]`, "(root): must be object, is array"},
 		{pub, `{"stream":"X","seq":1}`, ""},
 		{pub, `{"stream":"X","seq":-1}`, "seq"},
 	}
 	for _, r := range rows {
-		reasons, err := js.CheckSchema(r.schema, []byte(r.doc))
+		reasons, err := jsconf.CheckSchema(r.schema, []byte(r.doc))
 		if err != nil {
 			t.Errorf("%s: %v", r.doc, err)
 			continue
@@ -289,12 +289,12 @@ func TestCheckSchema(t *testing.T) {
 			t.Errorf("%s: %q, want %q", r.doc, got, r.want)
 		}
 	}
-	reasons, _ := js.CheckSchema(js.StreamSchema, []byte(rows[2].doc))
+	reasons, _ := jsconf.CheckSchema(jsconf.StreamSchema, []byte(rows[2].doc))
 	wantText(t, "all reasons", strings.Join(reasons, "; "), "max_consumers: must be -1 or more", "max_msgs: must be 9223372036854775807 or less", "storage: must be one of", "num_replicas: must be integer")
-	if _, err := js.CheckSchema("io.nats.none", []byte("{}")); err == nil {
+	if _, err := jsconf.CheckSchema("io.nats.none", []byte("{}")); err == nil {
 		t.Error("an unknown schema passed")
 	}
-	if _, err := js.CheckSchema(pub, []byte("{")); err == nil {
+	if _, err := jsconf.CheckSchema(pub, []byte("{")); err == nil {
 		t.Error("no JSON passed")
 	}
 }
@@ -306,12 +306,12 @@ func TestParseDuration(t *testing.T) {
 		"1.5d": 36 * time.Hour, "1h30m": 90 * time.Minute, "1µs": time.Microsecond, "1μs": time.Microsecond, "-1d": -24 * time.Hour,
 	}
 	for text, want := range good {
-		if got, err := js.ParseDuration(text); err != nil || got != want {
+		if got, err := jsconf.ParseDuration(text); err != nil || got != want {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}
 	}
 	for _, bad := range []string{"", "1", "abc", "5x", "foo 1d bar", "1d 2h", "1d-2h", "300y", "1.2.3h", "1e3s"} {
-		if got, err := js.ParseDuration(bad); err == nil {
+		if got, err := jsconf.ParseDuration(bad); err == nil {
 			t.Errorf("%q passed as %s", bad, got)
 		}
 	}
@@ -319,26 +319,26 @@ func TestParseDuration(t *testing.T) {
 
 func TestCommentedYAMLReadsBack(t *testing.T) {
 	t.Parallel()
-	c, err := js.ParseWire([]byte(`{"name":"X","description":"yes","subjects":["a.>","*"],"max_age":5400000000000,"max_msgs":-1,"first_seq":18446744073709551615,"no_ack":true,
+	c, err := jsconf.ParseWire([]byte(`{"name":"X","description":"yes","subjects":["a.>","*"],"max_age":5400000000000,"max_msgs":-1,"first_seq":18446744073709551615,"no_ack":true,
 "sources":[{"name":"S","opt_start_time":"2026-01-02T15:04:05Z"}],"metadata":{"k":"1"},"consumer_limits":{"inactive_threshold":3600000000000},"brand_new":{"a":[1,"x"]}}`))
 	must(t, err)
-	text, err := js.CommentedYAML(c)
+	text, err := jsconf.CommentedYAML(c)
 	must(t, err)
 	wantText(t, "YAML", string(text), "max_age: 1h30m0s", "\n# ", "duration", "limits", "brand_new:")
-	back, err := js.ReadStream("f", text, c)
+	back, err := jsconf.ReadStream("f", text, c)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if changes, err := js.DiffStreams(c, back); err != nil || len(changes) > 0 {
+	if changes, err := jsconf.DiffStreams(c, back); err != nil || len(changes) > 0 {
 		t.Errorf("%v %+v\n%s", err, changes, text)
 	}
 }
 
 func TestKeepUnknown(t *testing.T) {
 	t.Parallel()
-	before, err := js.ParseWire([]byte(`{"name":"X","max_msgs":5,"brand_new":1,"other_new":2}`))
+	before, err := jsconf.ParseWire([]byte(`{"name":"X","max_msgs":5,"brand_new":1,"other_new":2}`))
 	must(t, err)
-	after, err := js.ParseWire([]byte(`{"name":"X","other_new":3}`))
+	after, err := jsconf.ParseWire([]byte(`{"name":"X","other_new":3}`))
 	must(t, err)
 	after.KeepUnknown(before, api.StreamConfig{})
 	if got, _ := after.MarshalJSON(); string(got) != `{"name":"X","brand_new":1,"other_new":3}` {

@@ -1,10 +1,13 @@
-package js
+package jsconf
 
 import (
 	"encoding/json"
 	"strings"
 
+	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
+
+	"github.com/natskit/natskit/internal/fail"
 )
 
 // StreamSchema is the schema that stream configurations are validated against.
@@ -74,4 +77,15 @@ func SubjectFault(s string) string {
 		}
 	}
 	return ""
+}
+
+// CheckName refuses what cannot be the name of a stream or a consumer; what is "stream" or "consumer".
+func CheckName(what, name string) error {
+	if name == "" {
+		return fail.Usagef("the %s name is empty", what)
+	}
+	if !jsm.IsValidName(name) || strings.ContainsAny(name, "\t\r\n") {
+		return fail.Usagef("%s name %q: names do not contain >, *, dots, slashes or spaces", what, name)
+	}
+	return nil
 }

@@ -1,0 +1,127 @@
+package js_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
+)
+
+func TestScan(t *testing.T) {
+	t.Parallel()
+	for _, retention := range []string{"limits", "work", "interest"} {
+		t.Run(retention, func(t *testing.T) {
+			t.Parallel()
+			c, s := client(t)
+			cfg := jsconf.DefaultStream("X")
+			must(t, (&jsconf.Settings{Subjects: []string{"x.*"}, Retention: ptr(retention)}).Apply(cfg))
+			_, err := c.Create(t.Context(), cfg)
+			must(t, err)
+			if retention == "interest" {
+				_, err := s.Conn().Request("$JS.API.CONSUMER.DURABLE.CREATE.X.D", []byte(`{"stream_name":"X","config":{"durable_name":"D","ack_policy":"explicit"}}`), 5e9)
+				must(t, err)
+			}
+			const n = 3000
+			for i := range n {
+				_, err := s.PublishAsync(fmt.Sprintf("x.%d", i%2), []byte("b"))
+				must(t, err)
+			}
+			<-s.PublishAsyncComplete()
+			info, err := c.Info(t.Context(), "X")
+			must(t, err)
+			read := func(r js.Range) (seqs []uint64) {
+				must(t, c.Scan(t.Context(), info, r, func(m *js.DirectMessage) error {
+					seqs = append(seqs, m.Sequence)
+					return nil
+				}))
+				return seqs
+			}
+			if got := read(js.Range{}); len(got) != n || !slices.IsSorted(got) || got[n-1] != n {
+				t.Errorf("%d messages", len(got))
+			}
+			if got := read(js.Range{Filter: "x.1", Seq: 11, UpTo: 20}); !slices.Equal(got, []uint64{12, 14, 16, 18, 20}) {
+				t.Errorf("%v", got)
+			}
+			if got := read(js.Range{Limit: 2}); !slices.Equal(got, []uint64{1, 2}) {
+				t.Errorf("%v", got)
+			}
+			if got := read(js.Range{Limit: 1500}); len(got) != 1500 {
+				t.Errorf("%d messages", len(got))
+			}
+			if got := read(js.Range{Filter: "x.7"}); len(got) != 0 {
+				t.Errorf("%v", got)
+			}
+			stop := errors.New("enough")
+			if err := c.Scan(t.Context(), info, js.Range{}, func(*js.DirectMessage) error { return stop }); !errors.Is(err, stop) {
+				t.Errorf("%v", err)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			if err := c.Scan(ctx, info, js.Range{}, func(*js.DirectMessage) error { cancel(fail.ErrInterrupted); return nil }); fail.CodeOf(err) != fail.Interrupted {
+				t.Errorf("%v", err)
+			}
+			after, err := c.Info(t.Context(), "X")
+			must(t, err)
+			if after.State.Msgs != n || after.State.Consumers != info.State.Consumers {
+				t.Errorf("afterwards %+v", after.State)
+			}
+		})
+	}
+}
+
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	m := &js.DirectMessage{Subject: "orders.new", Sequence: 7, Header: nats.Header{"X-Kind": {"big", "red"}}, Data: []byte(`{"id":42,"name":"Ann (x)"}`)}
+	body := js.Match{Bodies: true}
+	with := func(change func(*js.Match)) js.Match {
+		n := body
+		change(&n)
+		return n
+	}
+	rows := []struct {
+		name string
+		m    js.Match
+		want bool
+	}{
+		{"nothing", js.Match{}, true},
+		{"text", with(func(m *js.Match) { m.Pattern = `"id":42` }), true},
+		{"regular expression", with(func(m *js.Match) { m.Pattern = `id":\d+,` }), true},
+		{"case", with(func(m *js.Match) { m.Pattern = "ann" }), false},
+		{"ignored case", with(func(m *js.Match) { m.Pattern, m.IgnoreCase = "ann", true }), true},
+		{"fixed", with(func(m *js.Match) { m.Pattern, m.Fixed = "(x)", true }), true},
+		{"fixed, ignored case", with(func(m *js.Match) { m.Pattern, m.Fixed, m.IgnoreCase = "ANN (X)", true, true }), true},
+		{"inverted", with(func(m *js.Match) { m.Pattern, m.Invert = "Ann", true }), false},
+		{"not in bodies", with(func(m *js.Match) { m.Pattern = "orders" }), false},
+		{"in subjects", js.Match{Pattern: "orders", Subjects: true}, true},
+		{"in headers", js.Match{Pattern: "X-Kind: r", Headers: true}, true},
+		{"named header", js.Match{Named: []string{"x-kind"}}, true},
+		{"named header with a value", js.Match{Named: []string{"X-Kind:^red$"}}, true},
+		{"named header with another", js.Match{Named: []string{"X-Kind:^blue$"}}, false},
+		{"no such header", js.Match{Named: []string{"X"}}, false},
+		{"where", js.Match{Where: `.body.id > 41 and .subject == "orders.new" and .seq == 7 and .size > 5`}, true},
+		{"where headers", js.Match{Where: `.headers["X-Kind"] | index("red")`}, true},
+		{"where not", js.Match{Where: `.body.id > 42`}, false},
+		{"where of another form", js.Match{Where: `.body.name.first == "x"`}, false},
+	}
+	for _, r := range rows {
+		c, err := r.m.Compile()
+		if err != nil {
+			t.Errorf("%s: %v", r.name, err)
+			continue
+		}
+		if got, err := c.Test(m); err != nil || got != r.want {
+			t.Errorf("%s: %v %v", r.name, got, err)
+		}
+	}
+	for _, bad := range []js.Match{{Pattern: "("}, {Named: []string{":x"}}, {Named: []string{"a:("}}, {Where: ".a |"}, {Where: "nope(1)"}} {
+		if _, err := bad.Compile(); fail.CodeOf(err) != fail.Usage {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
