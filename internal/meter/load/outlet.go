@@ -168,14 +168,14 @@ type wireOutlet struct {
 	frame  []byte
 }
 
-func (o *wireOutlet) put(subject, body []byte) error {
+func (o *wireOutlet) put(subject, body []byte, _ time.Duration, _ int) error {
 	return o.known(o.w.PubBytes(subject, nil, o.header, body))
 }
 
 // repeat checks the first message like any other and encodes the rest once.
 func (o *wireOutlet) repeat(subject, body []byte, n int) error {
 	if o.frame == nil {
-		if err := o.put(subject, body); err != nil {
+		if err := o.put(subject, body, 0, -1); err != nil {
 			return err
 		}
 		n--
@@ -226,7 +226,7 @@ type natsOutlet struct {
 	header nats.Header
 }
 
-func (o *natsOutlet) put(subject, body []byte) error {
+func (o *natsOutlet) put(subject, body []byte, _ time.Duration, _ int) error {
 	if o.header == nil {
 		return o.Publish(string(subject), body)
 	}

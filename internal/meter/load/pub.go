@@ -15,7 +15,8 @@ import (
 // outlet is a connection that messages go out on, in either engine.
 type outlet interface {
 	// put hands over one message; its arguments may be reused afterwards.
-	put(subject, body []byte) error
+	// from is when its latency begins and step its step of the schedule, for outlets that learn of each message by themselves.
+	put(subject, body []byte, from time.Duration, step int) error
 	// repeat hands over the same message n times and writes it.
 	repeat(subject, body []byte, n int) error
 	// flush writes what was handed over.
@@ -31,10 +32,21 @@ type outlet interface {
 	close()
 }
 
-// publish is the work of a publisher.
-func publish(ctx context.Context, w *worker) error {
+// storer is an outlet whose messages are acknowledged one by one or in batches: it counts them and their latencies itself.
+type storer interface {
+	outlet
+	// begin is called when the clock runs, before the first message.
+	begin(ctx context.Context)
+	// drain waits until all is acknowledged and returns how many messages are not.
+	drain(ctx context.Context) (left int64, err error)
+}
+
+// publish is the work of a core publisher.
+func publish(ctx context.Context, w *worker) error { return publishTo(ctx, w, dialOutlet) }
+
+func publishTo(ctx context.Context, w *worker, dial func(context.Context, *group, *worker) (outlet, error)) error {
 	g := w.group
-	out, err := dialOutlet(ctx, g, w)
+	out, err := dial(ctx, g, w)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", w.Number(), err)
 	}
@@ -64,9 +76,10 @@ type publisher struct {
 	out     outlet
 	src     *source
 	spec    *Spec
-	confirm *confirmer
-	sent    int64 // handed over, warm-up included
-	counted int64 // of these: after the warm-up
+	confirm *confirmer // nil for a storer
+	stored  bool       // the outlet is a storer
+	sent    int64      // handed over, warm-up included
+	counted int64      // of these: after the warm-up
 	start   time.Duration
 }
 
@@ -79,14 +92,19 @@ func (p *publisher) send(ctx context.Context) error {
 	run := p.w.Run()
 	p.start = run.Now()
 	p.w.Begin(p.start)
-	p.confirm = newConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.wireBytes)
-	defer p.confirm.stop()
+	if st, ok := p.out.(storer); ok {
+		p.stored = true
+		st.begin(ctx)
+	} else {
+		p.confirm = newConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.wireBytes)
+		defer p.confirm.stop()
+	}
 	switch {
 	case schedule != nil:
 		return p.paced(ctx, schedule)
 	case p.spec.Sleep > 0:
 		return p.leisurely(ctx)
-	case p.src.constant():
+	case p.src.constant() && !p.stored:
 		return p.repeat(ctx)
 	}
 	return p.stream(ctx)
@@ -122,7 +140,9 @@ func (p *publisher) account(n, size int64, now time.Duration) {
 	if !p.w.Warm(now) {
 		p.counted += n
 	}
-	p.w.Add(n, size, now)
+	if !p.stored {
+		p.w.Add(n, size, now)
+	}
 }
 
 func (p *publisher) check(ctx context.Context) error {
@@ -141,11 +161,11 @@ func (p *publisher) repeat(ctx context.Context) error {
 			return err
 		}
 		n := p.chunk()
-		p.confirm.offer(now, -1)
+		p.offer(now, -1)
 		if err := p.out.repeat(subject, body, int(n)); err != nil {
 			return err
 		}
-		p.confirm.flushed()
+		p.flushed()
 		now = p.w.Run().Now()
 		p.account(n, n*size, now)
 	}
@@ -161,24 +181,41 @@ func (p *publisher) stream(ctx context.Context) error {
 			return err
 		}
 		n := min(p.chunk(), 512)
+		if p.stored {
+			n = 1 // each has its own time
+		}
 		var size int64
 		at := run.Wall(now).UnixNano()
-		p.confirm.offer(now, -1)
+		p.offer(now, -1)
 		for i := range n {
 			body := p.src.bodyOf(p.sent+i, at)
 			size += int64(len(body)) + header
-			if err := p.out.put(p.src.subjectOf(p.sent+i), body); err != nil {
+			if err := p.out.put(p.src.subjectOf(p.sent+i), body, now, -1); err != nil {
 				return err
 			}
 		}
-		if err := p.out.flush(); err != nil {
-			return err
+		if !p.stored { // a storer writes when its window is full
+			if err := p.out.flush(); err != nil {
+				return err
+			}
 		}
-		p.confirm.flushed()
+		p.flushed()
 		now = run.Now()
 		p.account(n, size, now)
 	}
 	return nil
+}
+
+func (p *publisher) offer(from time.Duration, step int) {
+	if p.confirm != nil {
+		p.confirm.offer(from, step)
+	}
+}
+
+func (p *publisher) flushed() {
+	if p.confirm != nil {
+		p.confirm.flushed()
+	}
 }
 
 // leisurely pauses after each message.
@@ -189,14 +226,14 @@ func (p *publisher) leisurely(ctx context.Context) error {
 			return err
 		}
 		body := p.src.bodyOf(p.sent, run.Wall(now).UnixNano())
-		p.confirm.offer(now, -1)
-		if err := p.out.put(p.src.subjectOf(p.sent), body); err != nil {
+		p.offer(now, -1)
+		if err := p.out.put(p.src.subjectOf(p.sent), body, now, -1); err != nil {
 			return err
 		}
 		if err := p.out.flush(); err != nil {
 			return err
 		}
-		p.confirm.flushed()
+		p.flushed()
 		p.account(1, int64(len(body))+p.headerSize(), run.Now())
 		if err := pause(ctx, p.spec.Sleep); err != nil {
 			return err
@@ -228,10 +265,11 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 			}
 			intended += p.start
 			body := p.src.bodyOf(p.sent+n, run.Wall(intended).UnixNano())
-			if err := p.out.put(p.src.subjectOf(p.sent+n), body); err != nil {
+			step := schedule.Step(number)
+			if err := p.out.put(p.src.subjectOf(p.sent+n), body, intended, step); err != nil {
 				return err
 			}
-			p.confirm.offer(intended, schedule.Step(number))
+			p.offer(intended, step)
 			p.w.Lag(now-intended, now)
 			n++
 			size += int64(len(body)) + header
@@ -239,7 +277,7 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 		if err := p.out.flush(); err != nil {
 			return err
 		}
-		p.confirm.flushed()
+		p.flushed()
 		p.account(n, size, run.Now())
 	}
 	return nil
@@ -250,6 +288,9 @@ func (p *publisher) headerSize() int64 { return int64(headerSize(p.spec.Header))
 // finish waits for the server's word on everything sent, also after an error, and fills in what became of it.
 func (p *publisher) finish(ctx context.Context, err error) error {
 	p.w.Set(meter.AckWait)
+	if st, ok := p.out.(storer); ok && p.stored {
+		return p.finishStored(ctx, st, err)
+	}
 	flushErr := p.out.flush()
 	confirmErr := flushErr
 	if flushErr == nil && !errors.Is(err, nats.ErrDisconnected) {
@@ -270,6 +311,28 @@ func (p *publisher) finish(ctx context.Context, err error) error {
 		p.w.extra.Unconfirmed = p.sent - p.w.extra.Denied
 		if err == nil || errors.Is(err, errEnough) {
 			err = fmt.Errorf("waiting for the server to confirm the messages: %w", confirmErr)
+		}
+	}
+	if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
+		return fmt.Errorf("publishing: %w", err)
+	}
+	return err
+}
+
+// finishStored waits for the acknowledgements that are still to come.
+func (p *publisher) finishStored(ctx context.Context, st storer, err error) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.w.group.w.Timeout)
+	defer cancel()
+	left, drainErr := st.drain(bounded)
+	failed := st.failed()
+	st.close()
+	p.w.extra.WireBytes, p.w.extra.Denied, p.w.extra.Unconfirmed = st.wireBytes(), st.denied(), left
+	if err == nil || errors.Is(err, errEnough) {
+		switch {
+		case failed != nil:
+			err = failed
+		case drainErr != nil:
+			err = drainErr
 		}
 	}
 	if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {

@@ -90,6 +90,9 @@ func (g *group) plan() (prepared, error) {
 			k.Covers = coversStamp
 		}
 		g.add(k, s.Engine, clients, s.Messages, subscribe)
+	case modeSync, modeAsync, modeAtomic, modeFast:
+		g.add(k, s.Engine, clients, s.Messages, func(ctx context.Context, w *worker) error { return publishTo(ctx, w, dialStore) })
+		return g.prepareStream, nil
 	default:
 		return nil, fmt.Errorf("there is no benchmark %q", s.Kind)
 	}
@@ -171,6 +174,12 @@ func (s *Spec) Config() map[string]any {
 	set("multisubjectrandomize", true, s.Multi.Random)
 	if len(s.Segments) > 0 {
 		c["schedule"] = s.Segments
+	}
+	if s.Stream.Name != "" {
+		c["stream"] = s.Stream
+	}
+	if s.Bucket.Name != "" {
+		c["bucket"] = s.Bucket
 	}
 	return c
 }

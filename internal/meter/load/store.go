@@ -1,0 +1,478 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/wire"
+)
+
+// The ways to publish to a stream.
+const (
+	modeSync   = "js pub sync"   // the next message waits for the acknowledgement of the last
+	modeAsync  = "js pub async"  // a window of messages is on its way
+	modeAtomic = "js pub atomic" // batches that are stored whole or not at all
+	modeFast   = "js pub fast"   // flow control by the server
+)
+
+// storeOutlet publishes to a stream with the wire engine.
+type storeOutlet struct {
+	w      *worker
+	spec   *Spec
+	mode   string
+	conn   *wire.Conn
+	out    *wire.Writer
+	inbox  string // without the last token
+	head   []byte // headers without the end of the block; nil without any
+	prefix string // of deduplication ids
+	batch  string // id of the batch
+	inThis int    // messages of the batch so far
+	held   *held  // of an atomic batch: the message that may turn out to be its last
+	reply  []byte
+	header []byte
+	stop   context.CancelFunc
+	ctx    context.Context
+	reader sync.WaitGroup
+	refuse atomic.Int64
+
+	mu     sync.Mutex
+	more   *sync.Cond
+	queue  []owed // messages, in order of their numbers; those before popped are acknowledged
+	popped int
+	first  int64       // number of queue[popped]
+	wake   func() bool // what the sender waits for, nil while it does not
+	sent   int64       // number of the next message
+	window int64       // messages that may be on their way
+	told   bool        // fast: the server has said how often it acknowledges
+	done   bool        // the batch is committed
+	err    error
+}
+
+// owed is a message that waits for its acknowledgement.
+type owed struct {
+	from time.Duration
+	size int32
+	step int16
+	done bool
+}
+
+type held struct {
+	subject, body []byte
+	from          time.Duration
+	step          int
+}
+
+func dialStore(ctx context.Context, g *group, w *worker) (outlet, error) {
+	if g.spec.Engine == NatsGo {
+		return dialNatsStore(ctx, g, w)
+	}
+	conn, err := g.dialWire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := g.w.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := g.spec
+	o := &storeOutlet{w: w, spec: s, mode: s.Kind, conn: conn, out: conn.Writer(), inbox: newInbox(opts.InboxPrefix),
+		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.index) + "-", window: int64(max(s.Stream.Batch, 1))}
+	o.more = sync.NewCond(&o.mu)
+	switch o.mode {
+	case modeSync:
+		o.window = 1
+	case modeAtomic:
+		o.window = 1 << 30 // the batch is the window
+	case modeFast:
+		o.window, o.batch = 1, nuid.Next()
+	}
+	if len(s.Header) > 0 || s.Stream.Dedup || o.mode == modeAtomic {
+		if o.head, err = wire.AppendHeader(nil, s.Header); err != nil {
+			return nil, err
+		}
+		if len(o.head) == 0 {
+			o.head = []byte("NATS/1.0\r\n\r\n")
+		}
+		o.head = bytes.TrimSuffix(o.head, []byte("\r\n"))
+	}
+	if _, err := conn.Subscribe(o.inbox+".>", ""); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	if err := conn.Ping(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// begin starts to read acknowledgements.
+func (o *storeOutlet) begin(ctx context.Context) {
+	o.ctx = ctx
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	o.stop = stop
+	o.reader.Go(func() {
+		err := o.conn.Read(reading, wire.Handler{Msg: o.acknowledged})
+		if reading.Err() == nil {
+			o.fail(err)
+		}
+	})
+	free := context.AfterFunc(ctx, func() {
+		o.mu.Lock()
+		o.more.Broadcast()
+		o.mu.Unlock()
+	})
+	o.stop = func() { free(); stop() }
+}
+
+func (o *storeOutlet) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil && err != nil {
+		o.err = err
+		if strings.Contains(err.Error(), nats.ErrPermissionViolation.Error()) {
+			o.refuse.Store(o.owing())
+		}
+	}
+	o.more.Broadcast()
+}
+
+// put sends a message when the window has room for it.
+func (o *storeOutlet) put(subject, body []byte, from time.Duration, step int) error {
+	if o.mode != modeAtomic {
+		if err := o.room(); err != nil {
+			return err
+		}
+		return o.emit(subject, body, from, step, false)
+	}
+	if h := o.held; h != nil {
+		if err := o.emit(h.subject, h.body, h.from, h.step, false); err != nil {
+			return err
+		}
+	} else {
+		o.held, o.batch, o.inThis = &held{}, o.prefix+strconv.FormatInt(o.sent, 10), 0
+	}
+	h := o.held
+	h.subject, h.body = append(h.subject[:0], subject...), append(h.body[:0], body...)
+	h.from, h.step = from, step
+	if o.inThis == o.spec.Stream.Batch-1 {
+		return o.commit()
+	}
+	return nil
+}
+
+// commit sends the held message as the end of the batch and waits for the stream's word on it.
+func (o *storeOutlet) commit() error {
+	h := o.held
+	if h == nil {
+		return nil
+	}
+	o.held = nil
+	o.w.Set(meter.Committing)
+	if err := o.emit(h.subject, h.body, h.from, h.step, true); err != nil {
+		return err
+	}
+	if err := o.out.Flush(); err != nil {
+		return o.known(err)
+	}
+	defer o.w.Set(meter.Batching)
+	return o.await(o.ctx, func() bool { return o.owing() == 0 })
+}
+
+// room waits until the window has room. It lets the window run half empty, so that writes are large.
+func (o *storeOutlet) room() error {
+	o.mu.Lock()
+	full := o.owing() >= o.window
+	err := o.err
+	o.mu.Unlock()
+	if err != nil || !full {
+		return err
+	}
+	if err := o.out.Flush(); err != nil {
+		return o.known(err)
+	}
+	return o.await(o.ctx, func() bool { return o.owing() <= o.window/2 })
+}
+
+// await waits until cond, which is called with the lock held, or the end of ctx.
+func (o *storeOutlet) await(ctx context.Context, cond func() bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wake = cond
+	defer func() { o.wake = nil }()
+	for !cond() {
+		if o.err != nil {
+			return o.err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		o.more.Wait()
+	}
+	return o.err
+}
+
+func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, last bool) error {
+	n := o.sent
+	header := o.headerOf(n, last)
+	o.mu.Lock()
+	o.queue = append(o.queue, owed{from: from, size: int32(len(header) + len(body)), step: int16(step)})
+	o.sent++
+	o.mu.Unlock()
+	o.inThis++
+	var reply []byte
+	switch {
+	case o.mode == modeFast:
+		op := 1
+		if n == 0 {
+			op = 0
+		}
+		reply = o.flowReply(n+1, op)
+	case o.mode != modeAtomic || last:
+		o.reply = append(append(o.reply[:0], o.inbox...), '.')
+		reply = strconv.AppendInt(o.reply, n, 10)
+		o.reply = reply
+	}
+	if err := o.out.PubBytes(subject, reply, header, body); err != nil {
+		return o.known(err)
+	}
+	switch {
+	case o.mode == modeSync:
+		return o.flush()
+	case o.mode == modeFast && n == 0: // a ping asks how often the server will acknowledge
+		if err := o.out.PubBytes(subject, o.flowReply(1, 4), nil, nil); err != nil {
+			return o.known(err)
+		}
+	}
+	return nil
+}
+
+// headerOf is the header block of message n, nil when it has none. It is valid until the next call.
+func (o *storeOutlet) headerOf(n int64, last bool) []byte {
+	if o.head == nil {
+		return nil
+	}
+	b := append(o.header[:0], o.head...)
+	if o.spec.Stream.Dedup {
+		b = append(append(b, "Nats-Msg-Id: "...), o.prefix...)
+		b = append(strconv.AppendInt(b, n, 10), "\r\n"...)
+	}
+	if o.mode == modeAtomic {
+		b = append(append(b, "Nats-Batch-Id: "...), o.batch...)
+		b = strconv.AppendInt(append(b, "\r\nNats-Batch-Sequence: "...), int64(o.inThis)+1, 10)
+		b = append(b, "\r\n"...)
+		if last {
+			b = append(b, "Nats-Batch-Commit: 1\r\n"...)
+		}
+	}
+	o.header = append(b, "\r\n"...)
+	return o.header
+}
+
+// flowReply is the reply subject of a fast batch: what the server is told of a message stands in its tokens.
+func (o *storeOutlet) flowReply(seq int64, op int) []byte {
+	b := append(append(o.reply[:0], o.inbox...), '.')
+	b = append(append(b, o.batch...), '.')
+	b = strconv.AppendInt(b, int64(min(o.spec.Stream.Batch, 65535)), 10)
+	b = strconv.AppendInt(append(b, ".fail."...), seq, 10)
+	b = strconv.AppendInt(append(b, '.'), int64(op), 10)
+	o.reply = append(b, ".$FI"...)
+	return o.reply
+}
+
+// flowAck is what a server says of a fast batch under way.
+type flowAck struct {
+	Type    string              `json:"type"` // ack, gap or err
+	Seq     int64               `json:"seq"`
+	LastSeq int64               `json:"last_seq"`
+	Msgs    int64               `json:"msgs"`
+	Error   *jetstream.APIError `json:"error"`
+	Stream  string              `json:"stream"`
+	Count   int64               `json:"count"`
+}
+
+// acknowledged takes in what the stream says.
+func (o *storeOutlet) acknowledged(m *wire.Msg) error {
+	now := o.w.Run().Now()
+	if code, text := wire.Status(m.Header); code == 503 {
+		return jetstream.ErrNoStreamResponse
+	} else if code != 0 {
+		return fmt.Errorf("the stream answered with status %d %s", code, text)
+	}
+	if o.mode == modeFast || bytes.Contains(m.Payload, []byte(`"error"`)) {
+		return o.judged(m.Payload, now)
+	}
+	n, err := strconv.ParseInt(string(m.Subject[bytes.LastIndexByte(m.Subject, '.')+1:]), 10, 64)
+	if err != nil {
+		return nil // not one of ours
+	}
+	from := n
+	if o.mode == modeAtomic {
+		from = 0 // with the last all before it
+	}
+	o.settle(from, n, now)
+	return nil
+}
+
+func (o *storeOutlet) judged(payload []byte, now time.Duration) error {
+	var a flowAck
+	if err := json.Unmarshal(payload, &a); err != nil {
+		return fmt.Errorf("the stream's acknowledgement %.100q is not understood: %w", payload, err)
+	}
+	switch {
+	case a.Error != nil:
+		return a.Error
+	case a.Type == "gap":
+		return fmt.Errorf("the stream missed messages: expected %d, got %d", a.LastSeq, a.Seq)
+	case a.Type == "ack":
+		o.mu.Lock()
+		o.window, o.told = max(a.Msgs, 1)*int64(max(o.spec.Stream.MaxOutstanding, 1)), true
+		o.mu.Unlock()
+		o.settle(0, a.Seq-1, now)
+	case a.Stream != "":
+		o.settle(0, a.Count-1, now)
+		o.mu.Lock()
+		o.done = true
+		o.more.Broadcast()
+		o.mu.Unlock()
+	}
+	return nil
+}
+
+// settle counts the messages from number a to b, those that were not counted before.
+func (o *storeOutlet) settle(a, b int64, now time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var n, size int64
+	open := o.queue[o.popped:]
+	for i := max(a-o.first, 0); i <= b-o.first && i < int64(len(open)); i++ {
+		q := &open[i]
+		if q.done {
+			continue
+		}
+		q.done = true
+		n++
+		size += int64(q.size)
+		if q.step >= 0 {
+			o.w.Step(int(q.step), now-q.from, now)
+		}
+		o.w.Latency(now-q.from, now)
+	}
+	for o.popped < len(o.queue) && o.queue[o.popped].done {
+		o.popped++
+		o.first++
+	}
+	if o.popped > len(o.queue)/2 {
+		o.queue = o.queue[:copy(o.queue, o.queue[o.popped:])]
+		o.popped = 0
+	}
+	if n > 0 {
+		o.w.Add(n, size, now)
+	}
+	if o.wake != nil && o.wake() {
+		o.more.Broadcast()
+	}
+}
+
+// owing is how many messages wait for an acknowledgement; the caller holds the lock.
+func (o *storeOutlet) owing() int64 { return int64(len(o.queue) - o.popped) }
+
+func (o *storeOutlet) repeat([]byte, []byte, int) error {
+	return errors.New("a storer gives each message its own time")
+}
+
+func (o *storeOutlet) flush() error {
+	if err := o.out.Flush(); err != nil {
+		return o.known(err)
+	}
+	return nil
+}
+
+// known prefers what the server said to the error of a write.
+func (o *storeOutlet) known(err error) error {
+	if told := o.failed(); told != nil {
+		return told
+	}
+	return err
+}
+
+func (o *storeOutlet) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+func (o *storeOutlet) drain(ctx context.Context) (int64, error) {
+	free := context.AfterFunc(ctx, func() {
+		o.mu.Lock()
+		o.more.Broadcast()
+		o.mu.Unlock()
+	})
+	defer free()
+	o.ctx = ctx
+	err := o.failed()
+	if err == nil {
+		err = o.last(ctx)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	left := o.owing() - o.refuse.Load()
+	if o.err == nil && left == 0 {
+		o.w.End(o.w.Run().Now())
+	}
+	if err == context.DeadlineExceeded {
+		err = fmt.Errorf("waiting for the acknowledgements of %d messages: %w", left, nats.ErrTimeout)
+	}
+	return left, err
+}
+
+// last ends a batch and waits for what is on its way.
+func (o *storeOutlet) last(ctx context.Context) error {
+	switch {
+	case o.mode == modeAtomic:
+		return o.commit()
+	case o.mode == modeFast && o.sent > 0:
+		subject := newSource(o.spec, o.w).subjectOf(0)
+		if err := o.out.PubBytes(subject, o.flowReply(o.sent+1, 3), nil, nil); err != nil {
+			return o.known(err)
+		}
+		if err := o.out.Flush(); err != nil {
+			return o.known(err)
+		}
+		return o.await(ctx, func() bool { return o.done && o.owing() == 0 })
+	}
+	if err := o.out.Flush(); err != nil {
+		return o.known(err)
+	}
+	return o.await(ctx, func() bool { return o.owing() == 0 })
+}
+
+func (o *storeOutlet) ping(ctx context.Context) error { return o.conn.Ping(ctx) }
+
+func (o *storeOutlet) denied() int64 { return o.refuse.Load() }
+
+func (o *storeOutlet) wireBytes() int64 {
+	s := o.conn.Stats()
+	return int64(s.InBytes + s.OutBytes)
+}
+
+func (o *storeOutlet) close() {
+	if o.stop != nil {
+		o.stop()
+	}
+	_ = o.conn.Close()
+	o.reader.Wait()
+}

@@ -1,0 +1,68 @@
+package load_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/testkit"
+)
+
+func TestStoring(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine string) {
+		srv := testkit.Server(t)
+		for _, kind := range []string{"js pub sync", "js pub async", "js pub atomic", "js pub fast"} {
+			if kind == "js pub fast" && engine == load.NatsGo {
+				continue
+			}
+			for i, s := range []load.Spec{
+				{Messages: 1200, Clients: 1, Size: 16},
+				{Messages: 1201, Clients: 3, Size: 100, Header: nats.Header{"A": {"b"}}},
+				{Messages: 7, Clients: 9, Size: 16, Multi: load.Multi{On: true, Max: 10}, Stream: load.Stream{Dedup: true}},
+				{Messages: 300, Clients: 2, Size: 16, Segments: []load.Pace{{From: 10000, To: 10000}}},
+				{Duration: 100 * time.Millisecond, Clients: 1, Size: 16},
+			} {
+				s.Kind, s.Engine, s.Subject = kind, engine, "s"
+				s.Stream.Name, s.Stream.Create, s.Stream.Replicas, s.Stream.Batch, s.Stream.MaxOutstanding = "B", true, 1, 50, 2
+				r := run(t, world(t, srv.URL()), s)
+				tot := r.Sides[0].Total
+				st := testkit.State(t, srv.JS(), "B")
+				if s.Messages > 0 && tot.Messages != s.Messages || int64(st.Msgs) != tot.Messages || tot.Unconfirmed != 0 || tot.Latency == nil || tot.Latency.Count != tot.Messages {
+					t.Errorf("%s %d: reported %d, stored %d, %d unconfirmed, %+v", kind, i, tot.Messages, st.Msgs, tot.Unconfirmed, tot.Latency)
+				}
+				if err := srv.JS().DeleteStream(t.Context(), "B"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+func TestStoringFails(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine string) {
+		for _, kind := range []string{"js pub sync", "js pub async", "js pub atomic", "js pub fast"} {
+			if kind == "js pub fast" && engine == load.NatsGo {
+				continue
+			}
+			srv := testkit.Server(t)
+			s := load.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Messages: 100, Size: 16, Stream: load.Stream{Name: "B", Batch: 10, Replicas: 1, MaxOutstanding: 1}}
+			if _, err := load.Run(t.Context(), world(t, srv.URL()), s); fail.CodeOf(err) != fail.NotFound || !strings.Contains(err.Error(), "could not access stream B") {
+				t.Errorf("%s: %v", kind, err)
+			}
+			s.Stream.Create, s.Stream.Cleanup, s.Stream.MaxBytes = true, true, 500
+			r := fails(t, world(t, srv.URL()), s, fail.Failure, "maximum bytes exceeded")
+			if tot := r.Sides[0].Total; kind != "js pub atomic" && (tot.Messages == 0 || tot.Messages > 20) {
+				t.Errorf("%s: %+v", kind, tot)
+			}
+			if _, err := srv.JS().Stream(t.Context(), "B"); fail.CodeOf(err) != fail.NotFound {
+				t.Errorf("%s: the stream is still there: %v", kind, err)
+			}
+		}
+	})
+}

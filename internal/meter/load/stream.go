@@ -1,0 +1,135 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter"
+)
+
+// control is the connection on which a run readies a stream or a bucket and looks after it.
+type control struct {
+	*client
+	js jetstream.JetStream
+}
+
+func (g *group) control(ctx context.Context) (*control, error) {
+	c, err := g.dialNats(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	js, err := g.w.JetStream(c.Conn)
+	if err != nil {
+		c.shut()
+		return nil, err
+	}
+	return &control{c, js}, nil
+}
+
+// undo runs f with time of its own: the run may have been interrupted.
+func (g *group) undo(ctx context.Context, c *control, what string, f func(context.Context) error) func() {
+	return func() {
+		defer c.shut()
+		if f == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.w.Timeout)
+		defer cancel()
+		if err := f(ctx); err != nil {
+			g.w.Say("Could not delete %s: %s", what, err)
+			return
+		}
+		g.w.Say("Deleted %s", what)
+	}
+}
+
+// prepareStream makes the stream of a publishing run ready.
+func (g *group) prepareStream(ctx context.Context, r *meter.Report) (func(), error) {
+	c, err := g.control(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Host.Server = c.ConnectedServerVersion()
+	s := g.spec.Stream
+	end := g.undo(ctx, c, "stream "+s.Name, nil)
+	created := false
+	var stream jetstream.Stream
+	if s.Create {
+		_, missing := c.js.Stream(ctx, s.Name)
+		if stream, err = c.js.CreateStream(ctx, g.streamConfig()); err != nil {
+			return end, fail.Hint(fmt.Errorf("could not create the stream. If you want to delete and re-define the stream use `nats stream delete %s`: %w", s.Name, err), "nats stream info %s", s.Name)
+		}
+		created = errors.Is(missing, jetstream.ErrStreamNotFound)
+	} else if stream, err = c.js.Stream(ctx, s.Name); err != nil {
+		return end, fail.Hint(fmt.Errorf("could not access stream %s: %w", s.Name, err), "--create makes it")
+	}
+	if s.Cleanup && created {
+		end = g.undo(ctx, c, "stream "+s.Name, func(ctx context.Context) error { return c.js.DeleteStream(ctx, s.Name) })
+	}
+	g.w.Say("Using stream: %s", s.Name)
+	return end, g.purge(ctx, stream)
+}
+
+func (g *group) purge(ctx context.Context, stream jetstream.Stream) error {
+	s := g.spec.Stream
+	if !s.Purge {
+		return nil
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", s.Name, err)
+	}
+	g.w.Say("Purging the stream: %s messages, %s", meter.Commas(int64(info.State.Msgs)), meter.IEC(float64(info.State.Bytes)))
+	if err := stream.Purge(ctx); err != nil {
+		return fmt.Errorf("purging stream %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+func storage(name string) jetstream.StorageType {
+	if name == "memory" {
+		return jetstream.MemoryStorage
+	}
+	return jetstream.FileStorage
+}
+
+func (g *group) streamConfig() jetstream.StreamConfig {
+	s := g.spec.Stream
+	cfg := jetstream.StreamConfig{
+		Name: s.Name, Subjects: []string{g.spec.subscription()}, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		Storage: storage(s.Storage), Replicas: s.Replicas, MaxBytes: s.MaxBytes, Duplicates: s.DedupWindow, AllowDirect: true,
+		AllowAtomicPublish: true, AllowBatchPublish: true,
+	}
+	if s.PersistAsync && s.Replicas == 1 && g.spec.Kind != modeAtomic {
+		cfg.PersistMode, cfg.AllowAtomicPublish = jetstream.AsyncPersistMode, false
+	}
+	return cfg
+}
+
+// existing opens a stream that a consuming run reads, and looks how much there is.
+func (g *group) existing(ctx context.Context, r *meter.Report) (*control, jetstream.Stream, error) {
+	c, err := g.control(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Host.Server = c.ConnectedServerVersion()
+	s, err := c.js.Stream(ctx, g.spec.Stream.Name)
+	if err != nil {
+		c.shut()
+		return nil, nil, fail.Hint(fmt.Errorf("getting stream '%s': %w", g.spec.Stream.Name, err), "nats bench js pub async SUBJECT --create fills it")
+	}
+	g.w.Say("Using stream: %s", g.spec.Stream.Name)
+	if err := g.purge(ctx, s); err != nil {
+		c.shut()
+		return nil, nil, err
+	}
+	return c, s, nil
+}
+
+// starved is how long consumers wait without a message before the run asks whether any is left.
+const starved = 500 * time.Millisecond
