@@ -11,7 +11,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -52,7 +52,7 @@ func check(id string, doc []byte) ([]string, error) {
 	if err := json.Unmarshal(doc, &any); err != nil {
 		return []string{fmt.Sprintf("/: this is no JSON: %s", err)}, nil
 	}
-	found, err := js.CheckSchema(id, doc)
+	found, err := jsconf.CheckSchema(id, doc)
 	if err != nil {
 		return nil, err
 	}
