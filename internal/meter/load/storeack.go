@@ -116,4 +116,3 @@ func (o *storeOutlet) settle(a, b int64, now time.Duration) {
 		o.more.Broadcast()
 	}
 }
-
