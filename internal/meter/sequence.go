@@ -34,6 +34,7 @@ func (d Delivery) Clean() bool { return d.Lost == 0 && d.Duplicates == 0 && d.La
 type Tracker struct {
 	seen   []uint64 // a ring of bits: bit i%window says whether number i was seen, for i in [next-window, next)
 	next   uint64   // one more than the highest number seen
+	first  uint64   // the lowest number seen
 	unique int64
 	d      Delivery
 }
@@ -42,7 +43,9 @@ type Tracker struct {
 func (t *Tracker) Observe(seq uint64) {
 	if t.seen == nil {
 		t.seen = make([]uint64, window/64)
+		t.first = seq
 	}
+	t.first = min(t.first, seq)
 	t.d.Received++
 	if seq < t.next {
 		t.behind(seq)
@@ -89,11 +92,18 @@ func (t *Tracker) Count() {
 	t.d.Unnumbered++
 }
 
-// Result is the account when sent messages were published; less than what was seen, or 0 when nobody knows, it means all
-// numbers up to the highest seen.
+// Result is the account when sent messages were published. 0 means that nobody knows: then it covers the numbers from the
+// lowest to the highest seen, since a receiver that came later than the publisher has lost nothing by that.
 func (t *Tracker) Result(sent uint64) Delivery {
 	d := t.d
-	d.Expected = int64(max(sent, t.next))
+	if sent == 0 {
+		d.Expected = int64(t.next - t.first)
+		if t.first > 0 {
+			d.Gaps-- // what came before us is none
+		}
+	} else {
+		d.Expected = int64(max(sent, t.next))
+	}
 	d.Lost = max(d.Expected-t.unique-d.Late, 0)
 	return d
 }

@@ -33,7 +33,8 @@ func TestDeliveryAccount(t *testing.T) {
 		{"twice", []uint64{0, 1, 1, 0, 2}, 3, meter.Delivery{Expected: 3, Received: 5, Duplicates: 2}},
 		{"twice and out of order", []uint64{0, 3, 1, 1, 2, 3}, 0, meter.Delivery{Expected: 4, Received: 6, Duplicates: 2, Reordered: 2, Gaps: 1}},
 		{"a gap larger than the memory", []uint64{0, 1, 200000, 1, 199999}, 0, meter.Delivery{Expected: 200001, Received: 5, Lost: 199996, Reordered: 1, Gaps: 1, Late: 1}},
-		{"a window later the place is free again", []uint64{5, 5 + 65536, 6}, 0, meter.Delivery{Expected: 65542, Received: 3, Lost: 65539, Gaps: 2, Reordered: 1}},
+		{"a window later the place is free again", []uint64{5, 5 + 65536, 6}, 65542, meter.Delivery{Expected: 65542, Received: 3, Lost: 65539, Gaps: 2, Reordered: 1}},
+		{"a receiver that came later", []uint64{100, 101, 103}, 0, meter.Delivery{Expected: 4, Received: 3, Lost: 1, Gaps: 1}},
 	}
 	for _, r := range rows {
 		if got := observed(r.seqs...).Result(r.sent); got != r.want {
@@ -65,7 +66,7 @@ func TestTrackerAgainstASet(t *testing.T) {
 		highest = max(highest, s)
 	}
 	lost = int64(highest) + 1 - int64(len(seen))
-	got := tr.Result(0)
+	got := tr.Result(1)
 	if got.Duplicates != dup || got.Lost != lost || got.Late != 0 || got.Received != 300_000 {
 		t.Errorf("%+v, want %d duplicates and %d lost", got, dup, lost)
 	}
