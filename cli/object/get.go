@@ -27,13 +27,14 @@ type getOptions struct {
 	progress     bool
 	force        bool
 	resume       bool
+	recursive    bool
 }
 
 func getVerb() command.Node {
 	return command.Verb[getOptions]{
 		Meta: command.Meta{
 			Name: "get", Short: "Read an object into a file",
-			Long: "The file is named by the last part of the object's name, or by --output; - is standard output, which then holds the object and nothing else. The file appears when all of it has come and its digest is right; an earlier file of that name stays until then. It gets the time of the object. With --resume what came is kept when the reading is broken off, and the next --resume goes on behind it.",
+			Long: "The file is named by the last part of the object's name, or by --output; - is standard output, which then holds the object and nothing else. The file appears when all of it has come and its digest is right; an earlier file of that name stays until then. It gets the time of the object. With --resume what came is kept when the reading is broken off, and the next --resume goes on behind it. With --recursive the objects below a name are written below the directory --output, and the JSON is a list.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: fetched{},
 		Examples: []command.Example{
@@ -46,9 +47,13 @@ func getVerb() command.Node {
 			c.Flag("output", "File to write; - is standard output").Short('O').PlaceHolder("FILE").StringVar(&o.output)
 			c.Flag("progress", "Show how far it is, on a terminal").Default("true").BoolVar(&o.progress)
 			c.Flag("force", "Replace a file without asking").Short('f').UnNegatableBoolVar(&o.force)
+			c.Flag("recursive", "Read every object whose name begins with the given one and a /, or with / all").Short('r').UnNegatableBoolVar(&o.recursive)
 			c.Flag("resume", "Go on where an earlier --resume was broken off").UnNegatableBoolVar(&o.resume)
 		},
 		Check: func(o *getOptions) error {
+			if o.recursive && o.output == "-" {
+				return fail.Usagef("--recursive writes files: --output is their directory")
+			}
 			if o.resume && o.output == "-" {
 				return fail.Usagef("--resume needs a file: standard output cannot be taken up again")
 			}
@@ -77,41 +82,60 @@ func (f fetched) View(p *render.Page) {
 
 func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Objects) error {
+		if o.recursive {
+			return getTree(ctx, e, b, o)
+		}
 		at, info, err := b.Follow(ctx, o.file)
 		if err != nil {
 			return err
 		}
-		fetch := store.Fetch{}
-		if o.progress && info.Size > smallFile {
-			bar := e.IO.Progress(e.Clock, "Reading "+term.Visible(o.file, false), int64(info.Size), func(n int64) string { return size(uint64(n)) })
-			defer bar.Close()
-			fetch.Progress = func(done uint64) { bar.Set(int64(done)) }
-		}
-		if o.output == "-" {
-			err := at.Read(ctx, info, e.Out.Bytes(), fetch)
-			if flushErr := e.Out.Flush(); err == nil {
-				err = flushErr
+		if o.output != "-" {
+			one, err := getOne(ctx, e, o, at, info)
+			if err != nil {
+				return err
 			}
-			return err
+			return e.Out.Print(one)
 		}
-		target, err := o.target(ctx, e)
-		if err != nil {
-			return err
+		fetch, end := o.fetch(e, info)
+		defer end()
+		err = at.Read(ctx, info, e.Out.Bytes(), fetch)
+		if flushErr := e.Out.Flush(); err == nil {
+			err = flushErr
 		}
-		began := e.Clock.Now()
-		if o.resume {
-			err = resume(ctx, at, info, target, fetch)
-		} else {
-			err = whole(ctx, e, at, info, target, fetch)
-		}
-		if err != nil {
-			return err
-		}
-		if err := os.Chtimes(target, info.ModTime, info.ModTime); err != nil {
-			e.IO.Warn("setting the time of %s: %s", target, err)
-		}
-		return e.Out.Print(fetched{Object: newObjectInfo(info), File: target, Bytes: info.Size, Took: e.Clock.Now().Sub(began)})
+		return err
 	})
+}
+
+// fetch shows how far a large object is.
+func (o getOptions) fetch(e *env.Env, info *store.ObjectInfo) (store.Fetch, func()) {
+	if !o.progress || info.Size <= smallFile {
+		return store.Fetch{}, func() {}
+	}
+	bar := e.IO.Progress(e.Clock, "Reading "+term.Visible(o.file, false), int64(info.Size), func(n int64) string { return size(uint64(n)) })
+	return store.Fetch{Progress: func(done uint64) { bar.Set(int64(done)) }}, bar.Close
+}
+
+// getOne writes one object into its file.
+func getOne(ctx context.Context, e *env.Env, o getOptions, at *store.Objects, info *store.ObjectInfo) (fetched, error) {
+	fetch, end := o.fetch(e, info)
+	defer end()
+	target, err := o.target(ctx, e)
+	if err != nil {
+		return fetched{}, err
+	}
+	began := e.Clock.Now()
+	if o.resume {
+		err = resume(ctx, at, info, target, fetch)
+	} else {
+		err = whole(ctx, e, at, info, target, fetch)
+	}
+	if err != nil {
+		return fetched{}, err
+	}
+	if err := os.Chtimes(target, info.ModTime, info.ModTime); err != nil {
+		e.IO.Warn("setting the time of %s: %s", target, err)
+	}
+	return fetched{Object: newObjectInfo(info), File: target, Bytes: info.Size, Took: e.Clock.Now().Sub(began)}, nil
 }
 
 // target is the file to write, absolute, once it is clear that it may be replaced.

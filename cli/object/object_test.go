@@ -138,6 +138,39 @@ func TestPutFromStdinAndItsName(t *testing.T) {
 	equal(t, c.OK("object get B empty -O -").Out, "")
 }
 
+func TestDirectories(t *testing.T) {
+	t.Parallel()
+	srv, c := with(t, "object add B")
+	write(t, c, "site/index.html", []byte("index"))
+	write(t, c, "site/img/a.png", []byte("a"))
+	c.Fails(fail.Usage, "object put B site", "--recursive")
+	equal(t, c.OK("object put B site -r --jq '.[].name'").Out, "site/img/a.png\nsite/index.html\n")
+	c.OK("object put B site -r --name www")
+	c.OK("object get B www -r -O copy")
+	equal(t, string(content(t, c, "copy/index.html"))+string(content(t, c, "copy/img/a.png")), "indexa")
+	equal(t, c.OK("object get B / -r -O all --jq length").Out, "4\n")
+	equal(t, string(content(t, c, "all/site/img/a.png")), "a")
+	c.Answers(prompttest.None()).Fails(fail.Usage, "object get B www -r -O copy", "--force")
+	if err := os.Remove(c.Path("copy/img/a.png")); err != nil {
+		t.Fatal(err)
+	}
+	r := c.Answers(prompttest.None()).Fails(fail.Partial, "object get B www -r -O copy --json", "1 done before it stopped", "--force")
+	says(t, r.Out, `"name": "www/img/a.png"`)
+	c.Fails(fail.NotFound, "object get B nothing -r", "nothing below")
+	c.Fails(fail.Usage, "object put B -r --name x", "--recursive")
+	lib, err := srv.JS().ObjectStore(t.Context(), "B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lib.PutString(t.Context(), "evil/../../out", "x"); err != nil {
+		t.Fatal(err)
+	}
+	c.Fails(fail.Failure, "object get B evil -r -O safe", "leads out of the directory")
+	if _, err := os.Stat(c.Path("safe")); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
 func TestGetLeavesAGoodFileAlone(t *testing.T) {
 	t.Parallel()
 	srv, c := with(t, "object add B")
