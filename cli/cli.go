@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/cli/bench"
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/counter"
+	"github.com/natskit/natskit/cli/account"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
 	"github.com/natskit/natskit/cli/kv"
@@ -46,6 +47,7 @@ func Tree() []command.Node {
 		errors.Command(),
 		schema.Command(),
 		events.Command(),
+		account.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),

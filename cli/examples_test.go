@@ -26,7 +26,14 @@ func TestExamplesWork(t *testing.T) {
 func example(t *testing.T, d command.Doc, x command.Example) {
 	c := clitest.New(t, Tree()...)
 	if d.Scope != command.Local || len(x.Needs) > 0 {
-		srv := testkit.Server(t, testkit.WithAccounts())
+		options := []testkit.Option{testkit.WithAccounts()}
+		if d.Command() == "account tls" {
+			options = append(options, testkit.WithTLS())
+		}
+		srv := testkit.Server(t, options...)
+		if d.Command() == "account tls" {
+			c = c.Env("NATS_CA", srv.CAFile())
+		}
 		if d.Scope == command.System {
 			c = c.Server(srv.SysURL())
 		} else {
