@@ -65,6 +65,9 @@ type subjectRow struct {
 	count uint64
 }
 
+// room makes room for n rows, so that the list does not move while it grows.
+func (l *subjectList) room(n int) { l.rows = slices.Grow(l.rows, n) }
+
 func (l *subjectList) add(subject string, n uint64) {
 	l.rows = append(l.rows, subjectRow{len(l.text), int32(len(subject)), n})
 	l.text = append(l.text, subject...)
@@ -180,7 +183,7 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 		return err
 	}
 	l := &subjectList{stream: name, filter: o.filter, names: o.names}
-	if _, err := c.Subjects(ctx, name, o.filter, func(subject string, n uint64) error {
+	if err := c.Subjects(ctx, name, o.filter, l.room, func(subject string, n uint64) error {
 		l.add(subject, n)
 		return nil
 	}); err != nil {

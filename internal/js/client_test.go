@@ -144,7 +144,8 @@ func TestSubjectsAndGaps(t *testing.T) {
 	c, s := client(t)
 	orders(t, c, s)
 	got := map[string]uint64{}
-	total, err := c.Subjects(t.Context(), "ORDERS", ">", func(subject string, n uint64) error {
+	total := 0
+	err := c.Subjects(t.Context(), "ORDERS", ">", func(n int) { total = n }, func(subject string, n uint64) error {
 		got[subject] = n
 		return nil
 	})

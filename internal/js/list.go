@@ -265,37 +265,106 @@ func (c *Client) StreamError(ctx context.Context, stream string, err error) erro
 }
 
 // Subjects calls each for the subjects of the stream that match filter with their message counts, page by page in the server's
-// order. total is how many there are by the server's word.
-func (c *Client) Subjects(ctx context.Context, stream, filter string, each func(subject string, messages uint64) error) (total int, err error) {
+// order. total, which may be nil, is told first how many there are by the server's word.
+func (c *Client) Subjects(ctx context.Context, stream, filter string, total func(int), each func(subject string, messages uint64) error) error {
 	type request struct {
 		Filter string `json:"subjects_filter"`
 		Offset int    `json:"offset"`
 	}
-	type response struct {
-		page
-		State struct {
-			Subjects map[string]uint64 `json:"subjects"`
-		} `json:"state"`
-	}
 	if err := jsconf.CheckName("stream", stream); err != nil {
-		return 0, err
+		return err
 	}
 	for offset := 0; ; {
-		r, err := call[response](ctx, c, "STREAM.INFO."+stream, request{filter, offset}, 0)
+		body, err := json.Marshal(request{filter, offset})
 		if err != nil {
-			return total, c.StreamError(ctx, stream, err)
+			return err
 		}
-		for s, n := range r.State.Subjects {
-			if err := each(s, n); errors.Is(err, ErrStop) {
-				return total, nil
-			} else if err != nil {
-				return total, err
+		data, err := c.slowRequest(ctx, "STREAM.INFO."+stream, body)
+		if err != nil {
+			return c.StreamError(ctx, stream, err)
+		}
+		p, n, err := subjectPage(data, func(p page) {
+			if offset == 0 && total != nil {
+				total(p.Total)
+			}
+		}, each)
+		switch {
+		case errors.Is(err, ErrStop):
+			return nil
+		case err != nil:
+			return err
+		case p.Limit == 0 || n == 0 || offset+p.Limit >= p.Total:
+			return nil
+		}
+		offset += p.Limit
+	}
+}
+
+// slowRequest is Request for pages that the server has to sort a large stream for: each may take several timeouts.
+func (c *Client) slowRequest(ctx context.Context, tail string, body []byte) ([]byte, error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 6*c.timeout)
+		defer cancel()
+	}
+	return c.Request(ctx, tail, body, 0)
+}
+
+// subjectPage reads the counts out of an info response. A page has a hundred thousand: they are taken from the text one by one,
+// since a map of them would need many times its memory.
+func subjectPage(data []byte, head func(page), each func(string, uint64) error) (p page, n int, err error) {
+	key := []byte(`"subjects":{`)
+	state := max(bytes.Index(data, []byte(`"state":{`)), 0)
+	at := bytes.Index(data[state:], key)
+	if at < 0 {
+		err = json.Unmarshal(data, &p)
+		head(p)
+		return p, 0, err
+	}
+	begin := state + at + len(key)
+	end := begin
+	for end < len(data) && data[end] != '}' {
+		if data[end] == '"' {
+			end = stringEnd(data, end)
+		}
+		end++
+	}
+	// The rest of the document, with no counts in it, is small.
+	rest := append(append([]byte{}, data[:begin]...), data[min(end, len(data)):]...)
+	if err := json.Unmarshal(rest, &p); err != nil {
+		return p, 0, fmt.Errorf("reading the subjects: %w", err)
+	}
+	head(p)
+	for i := begin; i < end; n++ {
+		close := stringEnd(data, i)
+		name := string(data[i+1 : close])
+		if strings.IndexByte(name, '\\') >= 0 {
+			if err := json.Unmarshal(data[i:close+1], &name); err != nil {
+				return p, n, fmt.Errorf("reading the subjects: %w", err)
 			}
 		}
-		total = r.Total
-		if r.Limit == 0 || len(r.State.Subjects) == 0 || offset+r.Limit >= r.Total {
-			return total, nil
+		i = close + 2
+		count := uint64(0)
+		for ; i < end && data[i] != ','; i++ {
+			count = count*10 + uint64(data[i]-'0')
 		}
-		offset += r.Limit
+		i++
+		if err := each(name, count); err != nil {
+			return p, n, err
+		}
 	}
+	return p, n, nil
+}
+
+// stringEnd is the index of the quote that ends the JSON string which begins at i.
+func stringEnd(data []byte, i int) int {
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(data) - 1
 }

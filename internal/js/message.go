@@ -151,7 +151,7 @@ func (c *Client) PurgeToll(ctx context.Context, s Stream, p Purge) (Toll, error)
 	matching := s.State.Msgs
 	if p.Subject != "" && p.Subject != ">" {
 		matching = 0
-		if _, err := c.Subjects(ctx, name, p.Subject, func(_ string, n uint64) error {
+		if err := c.Subjects(ctx, name, p.Subject, nil, func(_ string, n uint64) error {
 			matching += n
 			return nil
 		}); err != nil {
