@@ -13,7 +13,7 @@ import (
 )
 
 func reading(kind string, messages int64, clients int) load.Spec {
-	return load.Spec{Kind: kind, Engine: load.NatsGo, Clients: clients, Messages: messages, Size: 5, Idle: 10 * time.Second, Wait: 10 * time.Second,
+	return load.Spec{Kind: kind, Engine: load.NatsGo, Subject: "b", Clients: clients, Messages: messages, Size: 5, Idle: 10 * time.Second, Wait: 10 * time.Second,
 		Stream: load.Stream{Name: "B", Batch: 10, Consumer: "nats-bench", Acks: "explicit"}}
 }
 
@@ -24,10 +24,10 @@ func filled(t *testing.T, n int) *testkit.NATS {
 	return srv
 }
 
-var readers = []string{"js consume", "js fetch", "js ordered", "js get sync", "js get batch"}
+var readers = []string{"js consume", "js fetch", "js ordered", "js get sync", "js get batch", "oldjs ordered", "oldjs push", "oldjs pull"}
 
 func each(clients int64, kind string) int64 {
-	if kind == "js consume" || kind == "js fetch" {
+	if kind == "js consume" || kind == "js fetch" || kind == "oldjs push" || kind == "oldjs pull" {
 		return 1 // divided
 	}
 	return clients

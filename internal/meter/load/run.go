@@ -97,6 +97,8 @@ func (g *group) plan() (prepared, error) {
 		return g.consumers(k, clients, (*reader).consumeWork, g.prepareConsumer), nil
 	case "js fetch":
 		return g.consumers(k, clients, (*reader).fetchWork, g.prepareConsumer), nil
+	case "oldjs ordered", "oldjs push", "oldjs pull":
+		return g.consumers(k, clients, (*reader).oldWork, g.prepareOld), nil
 	case "js ordered":
 		return g.consumers(k, clients, (*reader).orderedWork, g.prepareReading), nil
 	case "js get sync":
