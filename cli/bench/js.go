@@ -26,7 +26,9 @@ func jsGroup() command.Node {
 			o.bindSleep(c)
 			c.Flag("stream", "The stream to use").Default("benchstream").StringVar(&o.stream)
 		},
-		Nodes: func() []command.Node { return []command.Node{jsPubGroup(o)} },
+		Nodes: func() []command.Node {
+			return []command.Node{jsPubGroup(o), orderedVerb(o), consumeVerb(o), fetchVerb(o), jsGetGroup(o)}
+		},
 	}
 }
 

@@ -59,7 +59,9 @@ type group struct {
 	left  int // clients not yet connected
 	first error
 	fatal context.CancelCauseFunc
-	over  func() bool // additional: all that can come has come, nil when it can't be known
+	// starved asks whether nothing is left that the clients wait for; nil when nobody can know.
+	starved func(context.Context) bool
+	over    func() bool // additional: all that can come has come, nil when it can't be known
 }
 
 // connecting is how many clients connect at the same time.
@@ -175,7 +177,9 @@ func (g *group) one(ctx context.Context, s *side, w *worker) {
 		g.first = err
 	}
 	g.mu.Unlock()
-	g.fatal(err)
+	if !isIdle(err) { // what one client could not get, others may
+		g.fatal(err)
+	}
 }
 
 func (g *group) verdict(cause error) error {
@@ -203,7 +207,7 @@ func (g *group) watch(ctx context.Context, done chan struct{}, cancel context.Ca
 	}
 	started := time.Now()
 	var seen int64
-	var first, moved time.Time
+	var first, moved, asked time.Time
 	for {
 		select {
 		case <-done:
@@ -225,11 +229,25 @@ func (g *group) watch(ctx context.Context, done chan struct{}, cancel context.Ca
 			seen, moved = n, now
 		}
 		g.show(false)
-		if err := g.limit(now, started, first, moved); err != nil {
+		err := g.limit(now, started, first, moved)
+		if err == nil && g.starved != nil && now.Sub(asked) >= starved && now.Sub(later(started, moved)) >= max(starved, 2*g.spec.Sleep) {
+			asked = now
+			if g.starved(ctx) {
+				err = &idleError{"the stream has no more for them"}
+			}
+		}
+		if err != nil {
 			cancel(err)
 			return
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // limit is why the run has to end now, or nil. started is when the clients were let go, first and moved when the first and

@@ -93,6 +93,23 @@ func (g *group) plan() (prepared, error) {
 	case modeSync, modeAsync, modeAtomic, modeFast:
 		g.add(k, s.Engine, clients, s.Messages, func(ctx context.Context, w *worker) error { return publishTo(ctx, w, dialStore) })
 		return g.prepareStream, nil
+	case "js consume":
+		return g.consumers(k, clients, (*reader).consumeWork, g.prepareConsumer), nil
+	case "js fetch":
+		return g.consumers(k, clients, (*reader).fetchWork, g.prepareConsumer), nil
+	case "oldjs ordered", "oldjs push", "oldjs pull":
+		return g.consumers(k, clients, (*reader).oldWork, g.prepareOld), nil
+	case "js ordered":
+		return g.consumers(k, clients, (*reader).orderedWork, g.prepareReading), nil
+	case "js get sync":
+		return g.consumers(k, clients, (*reader).getWork, g.prepareReading), nil
+	case "js get batch":
+		return g.consumers(k, clients, (*reader).getBatchWork, g.prepareReading), nil
+	case "kv get":
+		return g.consumers(k, clients, (*reader).kvGetWork, g.prepareBucket), nil
+	case "kv put":
+		g.add(k, NatsGo, clients, s.Messages, func(ctx context.Context, w *worker) error { return publishTo(ctx, w, dialPutter) })
+		return g.prepareBucket, nil
 	default:
 		return nil, fmt.Errorf("there is no benchmark %q", s.Kind)
 	}

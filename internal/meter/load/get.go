@@ -1,0 +1,229 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter"
+)
+
+// short is the end of a client that could not get as many messages as it was to.
+func (r *reader) short(where string) error {
+	return &idleError{fmt.Sprintf("%s holds no more", where)}
+}
+
+func (r *reader) enough() bool { return r.w.limit > 0 && r.got >= r.w.limit }
+
+// getWork reads one message after the other by its sequence.
+func (r *reader) getWork(ctx context.Context) error {
+	s, err := r.js.Stream(ctx, r.spec.Stream.Name)
+	if err != nil {
+		return fmt.Errorf("getting stream '%s': %w", r.spec.Stream.Name, err)
+	}
+	if err := r.w.ready(ctx); err != nil {
+		return err
+	}
+	r.w.Set(meter.Getting)
+	state := s.CachedInfo().State
+	r.w.Begin(r.w.Run().Now())
+	for seq := state.FirstSeq; !r.enough(); seq++ {
+		if seq > state.LastSeq || state.Msgs == 0 {
+			return r.short("the stream")
+		}
+		start := r.w.Run().Now()
+		m, err := s.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // deleted
+		}
+		if err != nil {
+			return fmt.Errorf("getting message %d: %w", seq, err)
+		}
+		now := r.w.Run().Now()
+		r.w.Latency(now-start, now)
+		r.take(int64(len(m.Data) + headerSize(m.Header)))
+		if err := pause(ctx, r.spec.Sleep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// getBatchWork reads batches with direct gets. The clock stops with the last message of the last batch.
+func (r *reader) getBatchWork(ctx context.Context) error {
+	if err := r.w.ready(ctx); err != nil {
+		return err
+	}
+	r.w.Set(meter.Getting)
+	filter := ">"
+	if len(r.spec.Stream.Filters) > 0 {
+		filter = r.spec.Stream.Filters[0]
+	}
+	r.w.Begin(r.w.Run().Now())
+	for seq := uint64(1); !r.enough(); {
+		n := max(r.spec.Stream.Batch, 1)
+		if r.w.limit > 0 && r.spec.Warmup == 0 {
+			n = int(min(int64(n), r.w.limit-r.got))
+		}
+		bounded, cancel := context.WithTimeout(ctx, r.w.group.w.Timeout)
+		next, err := r.batch(bounded, seq, n, filter)
+		cancel()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if next == seq {
+			return r.short("the stream")
+		}
+		seq = next
+		if err := pause(ctx, r.spec.Sleep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch reads up to n messages from seq on and returns the sequence to go on with: seq itself when there is none.
+func (r *reader) batch(ctx context.Context, seq uint64, n int, filter string) (uint64, error) {
+	start := r.w.Run().Now()
+	msgs, err := jetstreamext.GetBatch(ctx, r.js, r.spec.Stream.Name, n, jetstreamext.GetBatchSeq(seq), jetstreamext.GetBatchSubject(filter))
+	if err != nil {
+		return seq, fmt.Errorf("getting message from the stream: %w", err)
+	}
+	next := seq
+	for m, err := range msgs {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			break
+		}
+		if err != nil {
+			return seq, fmt.Errorf("getting message from the stream: %w", err)
+		}
+		next = m.Sequence + 1
+		r.take(int64(len(m.Data) + headerSize(m.Header)))
+	}
+	if next != seq {
+		now := r.w.Run().Now()
+		r.w.Latency(now-start, now)
+	}
+	return next, nil
+}
+
+// prepareBucket makes or finds the bucket of a run. Only the default one is created.
+func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), error) {
+	c, err := g.control(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Host.Server = c.ConnectedServerVersion()
+	b := g.spec.Bucket
+	end := g.undo(ctx, c, "bucket "+b.Name, nil)
+	_, missing := c.js.KeyValue(ctx, b.Name)
+	if b.Purge && missing == nil {
+		g.w.Say("Purging the bucket %s", b.Name)
+		if err := g.empty(ctx, c, b.Name); err != nil {
+			return end, err
+		}
+	}
+	switch {
+	case missing == nil && b.Name != DefaultBucket:
+		return end, nil
+	case b.Name != DefaultBucket, g.spec.Kind != "kv put" && missing != nil:
+		return end, fail.Hint(fmt.Errorf("bucket %s: %w", b.Name, missing), "nats bench kv put fills %s", DefaultBucket)
+	case g.spec.Kind != "kv put":
+		return end, nil
+	}
+	if _, err := c.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History, MaxBytes: b.MaxBytes, Storage: storage(b.Storage), Replicas: b.Replicas}); err != nil {
+		return end, fmt.Errorf("creating bucket %s: %w", b.Name, err)
+	}
+	if b.Cleanup && errors.Is(missing, jetstream.ErrBucketNotFound) {
+		end = g.undo(ctx, c, "bucket "+b.Name, func(ctx context.Context) error { return c.js.DeleteKeyValue(ctx, b.Name) })
+	}
+	return end, nil
+}
+
+// empty removes what a bucket holds and leaves the bucket with its settings.
+func (g *group) empty(ctx context.Context, c *control, bucket string) error {
+	s, err := c.js.Stream(ctx, "KV_"+bucket)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", bucket, err)
+	}
+	if err := s.Purge(ctx); err != nil {
+		return fmt.Errorf("purging bucket %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// DefaultBucket is the bucket that a run may create.
+const DefaultBucket = "benchbucket"
+
+// key is the key of message i: its number, or one at random.
+func (r *reader) key(i int64) string {
+	if n := r.spec.Bucket.Randomize; n > 0 {
+		return strconv.FormatInt(rand.Int64N(n), 10)
+	}
+	return strconv.FormatInt(i, 10)
+}
+
+// kvGetWork reads keys.
+func (r *reader) kvGetWork(ctx context.Context) error {
+	kv, err := r.js.KeyValue(ctx, r.spec.Bucket.Name)
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", r.spec.Bucket.Name, err)
+	}
+	if err := r.w.ready(ctx); err != nil {
+		return err
+	}
+	r.w.Set(meter.Getting)
+	r.w.Begin(r.w.Run().Now())
+	for i := int64(0); r.got < r.w.share.Messages; i++ {
+		key := r.key(r.w.share.Offset + i)
+		start := r.w.Run().Now()
+		e, err := kv.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("getting key '%s': %w", key, err)
+		}
+		now := r.w.Run().Now()
+		r.w.Latency(now-start, now)
+		r.take(int64(len(e.Value())))
+		if err := pause(ctx, r.spec.Sleep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putter puts values into a bucket with the loops of a publisher.
+type putter struct {
+	*client
+	w    *worker
+	spec *Spec
+	kv   jetstream.KeyValue
+	keys reader
+	sent int64
+	ctx  context.Context
+}
+
+func dialPutter(ctx context.Context, g *group, w *worker) (outlet, error) {
+	c, err := g.dialNats(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	js, err := g.w.JetStream(c.Conn)
+	if err == nil {
+		p := &putter{client: c, w: w, spec: g.spec, keys: reader{spec: g.spec}, ctx: ctx}
+		if p.kv, err = js.KeyValue(ctx, g.spec.Bucket.Name); err == nil {
+			return p, nil
+		}
+		err = fmt.Errorf("bucket %s: %w", g.spec.Bucket.Name, err)
+	}
+	c.shut()
+	return nil, err
+}
