@@ -11,6 +11,7 @@ import (
 	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
+	"github.com/natskit/natskit/cli/consumer"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -46,6 +47,7 @@ func Tree() []command.Node {
 		errors.Command(),
 		schema.Command(),
 		events.Command(),
+		consumer.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),
