@@ -16,6 +16,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -106,7 +107,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 
 // newConfig is the configuration of the consumer to be: a file with the flags on top, or the flags with answers or defaults for
 // the rest.
-func newConfig(ctx context.Context, e *env.Env, o *addOptions) (*js.Config, error) {
+func newConfig(ctx context.Context, e *env.Env, o *addOptions) (*jsconf.Config, error) {
 	if o.config != "" {
 		return configFromFile(e, *o)
 	}
@@ -117,7 +118,7 @@ func newConfig(ctx context.Context, e *env.Env, o *addOptions) (*js.Config, erro
 	if !o.flags.isPull() {
 		base.AckPolicy = api.AckNone
 	}
-	cfg, err := js.FromTyped(base)
+	cfg, err := jsconf.FromTyped(base)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func newConfig(ctx context.Context, e *env.Env, o *addOptions) (*js.Config, erro
 }
 
 // named gives the configuration its name, durable or not; an ephemeral consumer without a name gets one.
-func named(cfg *js.Config, name string, ephemeral bool) error {
+func named(cfg *jsconf.Config, name string, ephemeral bool) error {
 	if !ephemeral {
 		cfg.Unset("name")
 		return cfg.Set(name, "durable_name")
@@ -140,12 +141,12 @@ func named(cfg *js.Config, name string, ephemeral bool) error {
 	return cfg.Set(name, "name")
 }
 
-func configFromFile(e *env.Env, o addOptions) (*js.Config, error) {
+func configFromFile(e *env.Env, o addOptions) (*jsconf.Config, error) {
 	data, err := e.Files.ReadFile(o.config)
 	if err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", o.config, err)
 	}
-	cfg, err := js.ReadConsumer(o.config, data, nil)
+	cfg, err := jsconf.ReadConsumer(o.config, data, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,7 @@ func configFromFile(e *env.Env, o addOptions) (*js.Config, error) {
 }
 
 // keepConfig validates the configuration and prints it or writes it to a file.
-func keepConfig(e *env.Env, o addOptions, cfg *js.Config) error {
+func keepConfig(e *env.Env, o addOptions, cfg *jsconf.Config) error {
 	v := verdict{Config: cfg, Valid: true}
 	if e.Getenv("NOVALIDATE") == "" {
 		var err error
@@ -190,9 +191,9 @@ func keepConfig(e *env.Env, o addOptions, cfg *js.Config) error {
 
 // verdict is a configuration and what is wrong with it.
 type verdict struct {
-	Valid   bool       `json:"valid"`
-	Reasons []string   `json:"reasons"`
-	Config  *js.Config `json:"config"`
+	Valid   bool           `json:"valid"`
+	Reasons []string       `json:"reasons"`
+	Config  *jsconf.Config `json:"config"`
 }
 
 // JSON never has null for no reasons, and the configuration in the order of its type.

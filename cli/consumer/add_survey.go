@@ -8,8 +8,8 @@ import (
 	"github.com/natskit/natskit/internal/consumers"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -43,7 +43,7 @@ func (s survey) name(ctx context.Context) error {
 	}
 	name, err := prompt.Need(ctx, s.e.Prompt, s.o.consumer, prompt.Question{
 		Flag: jscmd.Argument("consumer"), Message: "Consumer name", Help: "letters, digits, dashes and underscores",
-		Validate: func(text string) error { return js.CheckName("consumer", text) },
+		Validate: func(text string) error { return jsconf.CheckName("consumer", text) },
 	})
 	s.o.consumer = name
 	return err
@@ -164,7 +164,7 @@ func (s survey) filters(ctx context.Context) error {
 	answer, err := s.e.Prompt.Input(ctx, prompt.Question{
 		Flag: "--filter", Message: "Filter Stream by subjects (blank for all)", Help: "subjects with commas or spaces between them",
 		Validate: func(text string) error {
-			for _, subject := range js.SplitSubjects([]string{text}) {
+			for _, subject := range jsconf.SplitSubjects([]string{text}) {
 				if err := flagval.CheckSubject(subject, true); err != nil {
 					return err
 				}

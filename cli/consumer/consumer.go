@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -44,6 +45,8 @@ func Command() command.Node {
 				unpinVerb(g),
 				resumeVerb(g),
 				reportVerb(g),
+				graphVerb(g),
+				clusterGroup(g),
 			}
 		},
 	}
@@ -67,12 +70,12 @@ func (t *target) bind(c *fisk.CmdClause, g *group) {
 // check refuses names that cannot be.
 func (t *target) check() error {
 	if t.stream != "" {
-		if err := js.CheckName("stream", t.stream); err != nil {
+		if err := jsconf.CheckName("stream", t.stream); err != nil {
 			return err
 		}
 	}
 	if t.consumer != "" {
-		return js.CheckName("consumer", t.consumer)
+		return jsconf.CheckName("consumer", t.consumer)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 type copyOptions struct {
@@ -40,7 +41,7 @@ func copyVerb() command.Node {
 			if o.source == o.destination {
 				return fail.Usagef("source and destination are both %s", o.source)
 			}
-			return js.CheckName("consumer", o.destination)
+			return jsconf.CheckName("consumer", o.destination)
 		},
 		Run: runCopy,
 	}

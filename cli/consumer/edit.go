@@ -16,8 +16,8 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -73,7 +73,7 @@ func checkEdit(o *editOptions) error {
 		return fail.Usagef("--interactive and --config exclude each other")
 	}
 	known := removable()
-	for _, name := range js.SplitSubjects(o.unset) {
+	for _, name := range jsconf.SplitSubjects(o.unset) {
 		if known[name] == nil {
 			words := make([]string, 0, len(known))
 			for k := range known {
@@ -93,10 +93,10 @@ func checkEdit(o *editOptions) error {
 
 // edited is the difference that an edit makes, and the consumer after it.
 type edited struct {
-	Stream  string      `json:"stream"`
-	Name    string      `json:"consumer"`
-	DryRun  bool        `json:"dry_run"`
-	Changes []js.Change `json:"changes"`
+	Stream  string          `json:"stream"`
+	Name    string          `json:"consumer"`
+	DryRun  bool            `json:"dry_run"`
+	Changes []jsconf.Change `json:"changes"`
 
 	after *consumers.Consumer // nil when nothing was sent
 	shown bool                // the difference was shown before
@@ -108,7 +108,7 @@ func (r edited) JSON() any {
 		return *r.after
 	}
 	type plain edited
-	r.Changes = append([]js.Change{}, r.Changes...)
+	r.Changes = append([]jsconf.Change{}, r.Changes...)
 	return plain(r)
 }
 
@@ -140,7 +140,7 @@ func (r edited) View(p *render.Page) {
 	screen{Consumer: *r.after}.View(p)
 }
 
-func difference(changes []js.Change) []string {
+func difference(changes []jsconf.Change) []string {
 	var out []string
 	for _, c := range changes {
 		out = append(out, consumers.Lines(c)...)
@@ -198,7 +198,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 }
 
 // newVersion is the configuration as it is to be.
-func newVersion(ctx context.Context, e *env.Env, o editOptions, before *js.Config) (*js.Config, error) {
+func newVersion(ctx context.Context, e *env.Env, o editOptions, before *jsconf.Config) (*jsconf.Config, error) {
 	after := before.Clone()
 	var err error
 	switch {
@@ -219,7 +219,7 @@ func newVersion(ctx context.Context, e *env.Env, o editOptions, before *js.Confi
 	} else if len(typed.BackOff) > 0 && o.flags.has("wait") && !o.flags.has("backoff") {
 		return nil, fail.Usagef("--wait: the backoff of the consumer says how long to wait").WithHint("change it with --backoff, or end it with --backoff none")
 	}
-	for _, name := range js.SplitSubjects(o.unset) {
+	for _, name := range jsconf.SplitSubjects(o.unset) {
 		for _, key := range removable()[name] {
 			after.Unset(key)
 		}
@@ -228,8 +228,8 @@ func newVersion(ctx context.Context, e *env.Env, o editOptions, before *js.Confi
 }
 
 // replaced is the configuration of a file in the place of before: it keeps the name, and what only the server knows of.
-func replaced(file string, data []byte, before *js.Config) (*js.Config, error) {
-	after, err := js.ReadConsumer(file, data, before)
+func replaced(file string, data []byte, before *jsconf.Config) (*jsconf.Config, error) {
+	after, err := jsconf.ReadConsumer(file, data, before)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func replaced(file string, data []byte, before *js.Config) (*js.Config, error) {
 }
 
 // inEditor has the configuration edited as YAML. What does not parse is edited again.
-func inEditor(ctx context.Context, e *env.Env, before *js.Config) (*js.Config, error) {
+func inEditor(ctx context.Context, e *env.Env, before *jsconf.Config) (*jsconf.Config, error) {
 	text, err := asYAML(before)
 	if err != nil {
 		return nil, err
@@ -266,7 +266,7 @@ func inEditor(ctx context.Context, e *env.Env, before *js.Config) (*js.Config, e
 }
 
 // asYAML is a configuration for an editor: in the order of its type, durations in words.
-func asYAML(cfg *js.Config) ([]byte, error) {
+func asYAML(cfg *jsconf.Config) ([]byte, error) {
 	raw, err := consumers.Ordered(cfg)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/internal/consumers"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/viewtest"
 )
@@ -150,5 +151,5 @@ func TestGoldens(t *testing.T) {
 	viewtest.Golden(t, "paused", paused{"ORDERS", "C", true, viewtest.Now.Add(3600e9), 3600e9})
 	viewtest.Golden(t, "unpinned", unpinned{"ORDERS", "C", "g", "abc"})
 	viewtest.Golden(t, "reset", resetResult{at(p), at(f), f})
-	viewtest.Golden(t, "edit", edited{Stream: "ORDERS", Name: "C", DryRun: true, Changes: []js.Change{{Path: "max_deliver", Old: []byte("-1"), New: []byte("9")}}})
+	viewtest.Golden(t, "edit", edited{Stream: "ORDERS", Name: "C", DryRun: true, Changes: []jsconf.Change{{Path: "max_deliver", Old: []byte("-1"), New: []byte("9")}}})
 }

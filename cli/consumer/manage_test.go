@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
@@ -75,7 +75,7 @@ func TestD8_Edit(t *testing.T) {
 		t.Errorf("%+v", dry)
 	}
 	type doc struct {
-		Changes []js.Change `json:"changes"`
+		Changes []jsconf.Change `json:"changes"`
 	}
 	if d := decode[doc](t, c.Run("consumer edit ORDERS C --max-deliver 9 --dry-run --json").Out); len(d.Changes) != 1 || d.Changes[0].Path != "max_deliver" {
 		t.Errorf("%+v", d)

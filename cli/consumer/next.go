@@ -18,6 +18,7 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/jsconf"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -76,10 +77,10 @@ func checkNext(o *nextOptions) error {
 	case o.nak && explicit:
 		return fail.Usagef("--nak and --ack exclude each other")
 	}
-	if err := js.CheckName("stream", o.stream); err != nil {
+	if err := jsconf.CheckName("stream", o.stream); err != nil {
 		return err
 	}
-	return js.CheckName("consumer", o.consumer)
+	return jsconf.CheckName("consumer", o.consumer)
 }
 
 // answer is what a message is answered with, and how people are told.

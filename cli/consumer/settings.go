@@ -10,7 +10,7 @@ import (
 	"github.com/natskit/natskit/internal/consumers"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // settingFlags are the flags that describe a consumer, as add, edit and copy take them.
@@ -138,7 +138,7 @@ func (f *settingFlags) check(now time.Time) error {
 			return fail.Usagef("--target: %w", err)
 		}
 	}
-	for _, s := range js.SplitSubjects(f.filters) {
+	for _, s := range jsconf.SplitSubjects(f.filters) {
 		if err := flagval.CheckSubject(s, true); err != nil {
 			return fail.Usagef("--filter: %w", err)
 		}
@@ -176,8 +176,8 @@ func (f *settingFlags) waits() ([]time.Duration, error) {
 
 // apply changes the configuration as the given flags say. Everything else in it stays as it is, keys unknown to this program
 // included.
-func (f *settingFlags) apply(cfg *js.Config, now time.Time) error {
-	for _, part := range []func(*js.Config, time.Time) error{f.applyMode, f.applyPlain, f.applyFilters, f.applyPull, f.applyWaits, f.applyGroups} {
+func (f *settingFlags) apply(cfg *jsconf.Config, now time.Time) error {
+	for _, part := range []func(*jsconf.Config, time.Time) error{f.applyMode, f.applyPlain, f.applyFilters, f.applyPull, f.applyWaits, f.applyGroups} {
 		if err := part(cfg, now); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (f *settingFlags) apply(cfg *js.Config, now time.Time) error {
 }
 
 // put sets a key when the flag was given; a value that means nothing takes the key away.
-func (f *settingFlags) put(cfg *js.Config, flag string, keep bool, v any, key string) error {
+func (f *settingFlags) put(cfg *jsconf.Config, flag string, keep bool, v any, key string) error {
 	switch {
 	case !f.has(flag):
 		return nil
@@ -204,7 +204,7 @@ type setting struct {
 	key  string
 }
 
-func (f *settingFlags) putAll(cfg *js.Config, list ...setting) error {
+func (f *settingFlags) putAll(cfg *jsconf.Config, list ...setting) error {
 	for _, s := range list {
 		if err := f.put(cfg, s.flag, s.keep, s.v, s.key); err != nil {
 			return fmt.Errorf("--%s: %w", s.flag, err)
@@ -214,7 +214,7 @@ func (f *settingFlags) putAll(cfg *js.Config, list ...setting) error {
 }
 
 // applyMode makes it a pull or a push consumer.
-func (f *settingFlags) applyMode(cfg *js.Config, _ time.Time) error {
+func (f *settingFlags) applyMode(cfg *jsconf.Config, _ time.Time) error {
 	if f.pull {
 		for _, key := range []string{"deliver_subject", "deliver_group", "idle_heartbeat", "flow_control", "rate_limit_bps"} {
 			cfg.Unset(key)
@@ -234,7 +234,7 @@ func (f *settingFlags) applyMode(cfg *js.Config, _ time.Time) error {
 	return nil
 }
 
-func (f *settingFlags) applyPlain(cfg *js.Config, now time.Time) error {
+func (f *settingFlags) applyPlain(cfg *jsconf.Config, now time.Time) error {
 	pending := f.maxPending
 	if f.has("max-outstanding") {
 		pending = f.maxOutstanding
@@ -267,9 +267,9 @@ func (f *settingFlags) applyPlain(cfg *js.Config, now time.Time) error {
 }
 
 // applyFilters sets the filters and then the start, which may depend on them.
-func (f *settingFlags) applyFilters(cfg *js.Config, now time.Time) error {
+func (f *settingFlags) applyFilters(cfg *jsconf.Config, now time.Time) error {
 	if f.has("filter") {
-		if err := consumers.SetFilters(cfg, js.SplitSubjects(f.filters)); err != nil {
+		if err := consumers.SetFilters(cfg, jsconf.SplitSubjects(f.filters)); err != nil {
 			return err
 		}
 	}
@@ -283,7 +283,7 @@ func (f *settingFlags) applyFilters(cfg *js.Config, now time.Time) error {
 	return s.Apply(cfg)
 }
 
-func (f *settingFlags) applyPull(cfg *js.Config, _ time.Time) error {
+func (f *settingFlags) applyPull(cfg *jsconf.Config, _ time.Time) error {
 	return f.putAll(cfg,
 		setting{"max-waiting", f.maxWaiting > 0, f.maxWaiting, "max_waiting"},
 		setting{"max-pull-batch", f.maxBatch > 0, f.maxBatch, "max_batch"},
@@ -294,7 +294,7 @@ func (f *settingFlags) applyPull(cfg *js.Config, _ time.Time) error {
 
 // applyWaits sets how long to wait for acknowledgements. With a backoff the server waits as its first entry says, and the number
 // of deliveries must be above the number of entries.
-func (f *settingFlags) applyWaits(cfg *js.Config, _ time.Time) error {
+func (f *settingFlags) applyWaits(cfg *jsconf.Config, _ time.Time) error {
 	if f.wait > 0 {
 		if err := f.put(cfg, "wait", true, f.wait, "ack_wait"); err != nil {
 			return err
@@ -327,12 +327,12 @@ func (f *settingFlags) applyWaits(cfg *js.Config, _ time.Time) error {
 	return nil
 }
 
-func (f *settingFlags) applyGroups(cfg *js.Config, _ time.Time) error {
+func (f *settingFlags) applyGroups(cfg *jsconf.Config, _ time.Time) error {
 	for _, p := range []struct {
 		policy string
 		groups []string
 	}{{"pinned_client", f.pinned}, {"overflow", f.overflow}, {"prioritized", f.priority}} {
-		groups := js.SplitSubjects(p.groups)
+		groups := jsconf.SplitSubjects(p.groups)
 		if len(groups) == 0 {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Consumer is the state of a consumer as the server told it: the part this program knows and the document it came in.
@@ -47,14 +48,14 @@ func (c Consumer) MarshalJSON() ([]byte, error) {
 }
 
 // Config is the configuration as a document, with the keys this program does not know.
-func (c Consumer) Config() (*js.Config, error) {
+func (c Consumer) Config() (*jsconf.Config, error) {
 	var doc struct {
 		Config json.RawMessage `json:"config"`
 	}
 	if err := json.Unmarshal(c.Raw, &doc); err != nil {
 		return nil, fmt.Errorf("consumer %s > %s: %w", c.Stream, c.Name, err)
 	}
-	return js.ParseWire(doc.Config)
+	return jsconf.ParseWire(doc.Config)
 }
 
 // IsPull reports whether messages are fetched rather than delivered to a subject.
@@ -70,10 +71,10 @@ func Info(ctx context.Context, c *js.Client, stream, name string) (Consumer, err
 
 // check refuses names that would make another API subject of the request.
 func check(stream, name string) error {
-	if err := js.CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return err
 	}
-	return js.CheckName("consumer", name)
+	return jsconf.CheckName("consumer", name)
 }
 
 // call sends a request about one consumer; the response is the consumer where the server describes it.
@@ -127,7 +128,7 @@ func Explain(ctx context.Context, c *js.Client, stream, name string, err error) 
 
 // Names are the names of the stream's consumers, sorted.
 func Names(ctx context.Context, c *js.Client, stream string) ([]string, error) {
-	if err := js.CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return nil, err
 	}
 	names := []string{}
@@ -157,7 +158,7 @@ func List(ctx context.Context, c *js.Client, stream string, each func(Consumer) 
 		Offline   map[string]string `json:"offline"`
 	}
 	cov := js.Coverage{Offline: map[string]string{}}
-	if err := js.CheckName("stream", stream); err != nil {
+	if err := jsconf.CheckName("stream", stream); err != nil {
 		return cov, err
 	}
 	for offset := 0; ; {
@@ -195,7 +196,7 @@ const (
 
 // Store makes or changes the consumer that the configuration names. A server that is too old for what the configuration asks
 // refuses, instead of ignoring what it does not know.
-func Store(ctx context.Context, c *js.Client, stream, action string, cfg *js.Config) (Consumer, error) {
+func Store(ctx context.Context, c *js.Client, stream, action string, cfg *jsconf.Config) (Consumer, error) {
 	name := NameOf(cfg)
 	typed, err := Typed(cfg)
 	if err != nil {
@@ -237,7 +238,7 @@ func Store(ctx context.Context, c *js.Client, stream, action string, cfg *js.Con
 }
 
 // NameOf is the name that a configuration gives its consumer.
-func NameOf(cfg *js.Config) string {
+func NameOf(cfg *jsconf.Config) string {
 	if n := cfg.Text("name"); n != "" {
 		return n
 	}
@@ -245,7 +246,7 @@ func NameOf(cfg *js.Config) string {
 }
 
 // Typed is the configuration as far as it is known.
-func Typed(cfg *js.Config) (api.ConsumerConfig, error) {
+func Typed(cfg *jsconf.Config) (api.ConsumerConfig, error) {
 	var out api.ConsumerConfig
 	err := cfg.Decode(&out)
 	return out, err
@@ -300,7 +301,7 @@ func Evacuate(ctx context.Context, c *js.Client, stream, name, peer string) erro
 }
 
 // Ordered is a configuration as JSON with its keys in the order of the type, unknown ones at the end.
-func Ordered(cfg *js.Config) ([]byte, error) {
+func Ordered(cfg *jsconf.Config) ([]byte, error) {
 	var doc map[string]json.RawMessage
 	if err := cfg.Decode(&doc); err != nil {
 		return nil, err
@@ -309,7 +310,7 @@ func Ordered(cfg *js.Config) ([]byte, error) {
 }
 
 // Indented is Ordered as people read it.
-func Indented(cfg *js.Config) ([]byte, error) {
+func Indented(cfg *jsconf.Config) ([]byte, error) {
 	raw, err := Ordered(cfg)
 	if err != nil {
 		return nil, err

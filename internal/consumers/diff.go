@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Diff compares two configurations key by key, after spelling out what a server would fill in and dropping what means nothing to
 // it. Paths are sorted.
-func Diff(before, after *js.Config) ([]js.Change, error) {
+func Diff(before, after *jsconf.Config) ([]jsconf.Change, error) {
 	a, err := normal(before)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func Diff(before, after *js.Config) ([]js.Change, error) {
 	for k := range b {
 		keys[k] = true
 	}
-	var out []js.Change
+	var out []jsconf.Change
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		if reflect.DeepEqual(a[k], b[k]) {
 			continue
@@ -42,13 +42,13 @@ func Diff(before, after *js.Config) ([]js.Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, js.Change{Path: k, Old: before, New: after})
+		out = append(out, jsconf.Change{Path: k, Old: before, New: after})
 	}
 	return out, nil
 }
 
 // normal is a configuration as a flat map from path to value: metadata by its keys, filters as one sorted list.
-func normal(cfg *js.Config) (map[string]any, error) {
+func normal(cfg *jsconf.Config) (map[string]any, error) {
 	cfg = cfg.Clone().StripReserved()
 	typed, err := Typed(cfg)
 	if err != nil {
@@ -124,7 +124,7 @@ func empty(v any) bool {
 }
 
 // Lines are the change for people: "- path: old" and "+ path: new".
-func Lines(c js.Change) []string {
+func Lines(c jsconf.Change) []string {
 	if c.Path != "backoff" {
 		return c.Lines()
 	}

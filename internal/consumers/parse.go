@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 // Start is where a consumer begins: a deliver policy with what it needs.
@@ -49,7 +49,7 @@ func ParseStart(text string, now time.Time) (Start, error) {
 
 // Apply puts the start policy into a configuration. The last message of each subject needs a filter: without one it is every
 // subject.
-func (s Start) Apply(cfg *js.Config) error {
+func (s Start) Apply(cfg *jsconf.Config) error {
 	cfg.Unset("opt_start_seq")
 	cfg.Unset("opt_start_time")
 	if err := cfg.Set(s.Policy, "deliver_policy"); err != nil {
@@ -140,7 +140,7 @@ func ParseUntil(text string, now time.Time) (time.Time, error) {
 }
 
 // SetFilters puts filter subjects into a configuration; none removes them.
-func SetFilters(cfg *js.Config, subjects []string) error {
+func SetFilters(cfg *jsconf.Config, subjects []string) error {
 	cfg.Unset("filter_subject")
 	cfg.Unset("filter_subjects")
 	switch len(subjects) {
@@ -153,7 +153,7 @@ func SetFilters(cfg *js.Config, subjects []string) error {
 }
 
 // Rules are what the schema and the server would not tell in time: settings that exclude each other.
-func Rules(cfg *js.Config) ([]string, error) {
+func Rules(cfg *jsconf.Config) ([]string, error) {
 	c, err := Typed(cfg)
 	if err != nil {
 		return []string{err.Error()}, nil
@@ -176,14 +176,14 @@ func Rules(cfg *js.Config) ([]string, error) {
 	add(c.Durable != "" && c.Name != "" && c.Durable != c.Name, "name: is %s but durable_name is %s", c.Name, c.Durable)
 	for _, s := range append(slices.Clone(c.FilterSubjects), c.FilterSubject) {
 		if s != "" {
-			if why := js.SubjectFault(s); why != "" {
+			if why := jsconf.SubjectFault(s); why != "" {
 				add(true, "filter_subject: %s %s", s, why)
 			}
 		}
 	}
 	for _, name := range []string{c.Durable, c.Name} {
 		if name != "" {
-			if err := js.CheckName("consumer", name); err != nil {
+			if err := jsconf.CheckName("consumer", name); err != nil {
 				add(true, "%s", err)
 			}
 		}
@@ -196,12 +196,12 @@ const Schema = "io.nats.jetstream.api.v1.consumer_configuration"
 
 // Validate checks a configuration without a server, against the schema and the rules that the schema cannot say. The reasons are
 // empty when nothing is wrong.
-func Validate(cfg *js.Config) ([]string, error) {
+func Validate(cfg *jsconf.Config) ([]string, error) {
 	raw, err := Ordered(cfg)
 	if err != nil {
 		return nil, err
 	}
-	reasons, err := js.CheckSchema(Schema, raw)
+	reasons, err := jsconf.CheckSchema(Schema, raw)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/nats-io/jsm.go/api"
 
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jsconf"
 )
 
 var now = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
@@ -90,9 +90,9 @@ func TestParseUntil(t *testing.T) {
 	}
 }
 
-func config(t *testing.T, text string) *js.Config {
+func config(t *testing.T, text string) *jsconf.Config {
 	t.Helper()
-	c, err := js.ParseWire([]byte(text))
+	c, err := jsconf.ParseWire([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
