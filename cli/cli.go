@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/cli/account"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
+	"github.com/natskit/natskit/cli/consumer"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -48,6 +49,7 @@ func Tree() []command.Node {
 		schema.Command(),
 		events.Command(),
 		account.Command(),
+		consumer.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),

@@ -1,0 +1,206 @@
+package consumers
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+	"github.com/nats-io/jsm.go/api"
+	"gopkg.in/yaml.v3"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js"
+)
+
+// Query selects consumers. All conditions that are set must hold.
+type Query struct {
+	Pull, Push bool
+	Bound      bool           // a push consumer with interest, or a pull consumer with waiting pulls
+	Waiting    int64          // some waiting pulls, but fewer than that; 0 is no condition
+	AckPending int64          // some unacknowledged messages, but fewer than that
+	Pending    int64          // some unprocessed messages, but fewer than that
+	Idle       *time.Duration // nothing delivered for that long, or never
+	Created    *time.Duration // that old or older
+	Replicas   int64          // that many or fewer
+	Leader     string         // exact server name
+	Pinned     bool           // every priority group has a pinned client
+	APILevel   int64          // requires that level or more
+	Invert     bool           // turns each condition round, but not the expression
+	Expression string         // a boolean over config, state, info and Info
+}
+
+// Check refuses conditions that exclude each other and expressions that do not compile.
+func (q Query) Check() error {
+	if q.Pull && q.Push {
+		return fail.Usagef("--pull and --push exclude each other")
+	}
+	_, err := compile(q.Expression)
+	return err
+}
+
+// Compile makes a function of the query that tells whether a consumer is selected, as of now.
+func (q Query) Compile(now time.Time) (func(Consumer) (bool, error), error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
+	program, err := compile(q.Expression)
+	if err != nil {
+		return nil, err
+	}
+	tests := q.tests(now)
+	return func(c Consumer) (bool, error) {
+		for _, t := range tests {
+			if !t(c) {
+				return false, nil
+			}
+		}
+		if program == nil {
+			return true, nil
+		}
+		return evaluate(program, c)
+	}, nil
+}
+
+func (q Query) tests(now time.Time) []func(Consumer) bool {
+	var out []func(Consumer) bool
+	add := func(on bool, t func(Consumer) bool) {
+		if on {
+			out = append(out, func(c Consumer) bool { return t(c) != q.Invert })
+		}
+	}
+	// Counters turned round ask for more, not for "none or more".
+	count := func(limit int64, of func(Consumer) uint64) {
+		if limit <= 0 {
+			return
+		}
+		out = append(out, func(c Consumer) bool {
+			n := of(c)
+			if q.Invert {
+				return n > uint64(limit)
+			}
+			return n > 0 && n < uint64(limit)
+		})
+	}
+	add(q.Pull, Consumer.IsPull)
+	add(q.Push, func(c Consumer) bool { return !c.IsPull() })
+	add(q.Bound, func(c Consumer) bool { return c.PushBound || c.NumWaiting > 0 })
+	count(q.Waiting, func(c Consumer) uint64 { return uint64(c.NumWaiting) })
+	count(q.AckPending, func(c Consumer) uint64 { return uint64(c.NumAckPending) })
+	count(q.Pending, func(c Consumer) uint64 { return c.NumPending })
+	add(q.Idle != nil, func(c Consumer) bool {
+		return c.Delivered.Last == nil || now.Sub(*c.Delivered.Last) > *q.Idle
+	})
+	add(q.Created != nil, func(c Consumer) bool { return now.Sub(c.Created) >= *q.Created })
+	add(q.Replicas > 0, func(c Consumer) bool { return int64(c.ConsumerInfo.Config.Replicas) <= q.Replicas })
+	add(q.Leader != "", func(c Consumer) bool { return c.Cluster != nil && c.Cluster.Leader == q.Leader })
+	add(q.Pinned, pinned)
+	add(q.APILevel > 0, func(c Consumer) bool { return int64(js.LevelOf(c.ConsumerInfo.Config.Metadata)) >= q.APILevel })
+	return out
+}
+
+func pinned(c Consumer) bool {
+	if c.ConsumerInfo.Config.PriorityPolicy != api.PriorityPinnedClient {
+		return false
+	}
+	n := 0
+	for _, g := range c.PriorityGroups {
+		if g.PinnedClientID != "" {
+			n++
+		}
+	}
+	return n == len(c.ConsumerInfo.Config.PriorityGroups)
+}
+
+func compile(text string) (*vm.Program, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	shape := map[string]any{"config": map[string]any{}, "state": map[string]any{}, "info": map[string]any{}, "Info": map[string]any{}}
+	p, err := expr.Compile(text, expr.Env(shape), expr.AsBool())
+	if err != nil {
+		return nil, fail.Usagef("--expression: %w", err)
+	}
+	return p, nil
+}
+
+// evaluate runs the expression over what is known of the consumer. Asking for a part that it does not have, such as the leader on
+// a single server, is false and no error.
+func evaluate(p *vm.Program, c Consumer) (bool, error) {
+	info, _ := plain(reflect.ValueOf(c.ConsumerInfo)).(map[string]any)
+	if info["cluster"] == nil {
+		info["cluster"] = map[string]any{"name": "", "leader": "", "replicas": []any{}}
+	}
+	out, err := expr.Run(p, map[string]any{"config": info["config"], "state": info, "info": info, "Info": c.ConsumerInfo})
+	if err != nil {
+		if strings.Contains(err.Error(), "cannot fetch") && strings.Contains(err.Error(), "<nil>") {
+			return false, nil
+		}
+		return false, fail.Usagef("--expression on consumer %s: %w", c.Name, err)
+	}
+	yes, ok := out.(bool)
+	if !ok {
+		return false, fail.Usagef("--expression gives %v for consumer %s, not true or false", out, c.Name)
+	}
+	return yes, nil
+}
+
+// plain turns structs into maps for expressions, zero values included: by the JSON keys, and by the lower-cased names that the
+// reference knows (num_pending and numpending). Durations and enumerations are words, whole numbers int.
+func plain(v reflect.Value) any {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return nil
+		}
+		return plain(v.Elem())
+	}
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return x.String()
+	case time.Time:
+		return x
+	case yaml.Marshaler:
+		word, err := x.MarshalYAML()
+		if err != nil {
+			return fmt.Sprint(x)
+		}
+		return word
+	case json.Marshaler:
+		return fmt.Sprint(x)
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		out := map[string]any{}
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.IsExported() || name == "" || name == "-" {
+				continue
+			}
+			value := plain(v.Field(i))
+			out[strings.ToLower(f.Name)] = value
+			out[name] = value
+		}
+		return out
+	case reflect.Slice:
+		out := make([]any, 0, v.Len())
+		for i := range v.Len() {
+			out = append(out, plain(v.Index(i)))
+		}
+		return out
+	case reflect.Map:
+		out := map[string]any{}
+		for _, k := range v.MapKeys() {
+			out[k.String()] = plain(v.MapIndex(k))
+		}
+		return out
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return int(v.Int())
+	case reflect.Uint, reflect.Uint64:
+		return int(v.Uint())
+	}
+	return v.Interface()
+}
