@@ -270,39 +270,6 @@ func parseRow(names, row []string) (published, error) {
 	return p, p.special(ttl, id)
 }
 
-// rejects keeps the records that were not published, as they came, in a file that can be tried again.
-type rejects struct {
-	draft *env.Draft
-	head  func() []byte
-	n     int
-	err   error
-}
-
-func (j *rejects) add(raw []byte) {
-	if j == nil || j.err != nil || len(raw) == 0 {
-		return
-	}
-	if j.n == 0 {
-		_, j.err = j.draft.Write(j.head())
-	}
-	j.n++
-	if j.err == nil {
-		_, j.err = j.draft.Write(raw)
-	}
-}
-
-// close puts the file in its place; there is none when nothing was rejected.
-func (j *rejects) close() error {
-	if j == nil {
-		return nil
-	}
-	defer j.draft.Discard()
-	if j.err != nil || j.n == 0 {
-		return j.err
-	}
-	return j.draft.Commit()
-}
-
 // runRecords sends every record once.
 func (c *composer) runRecords(ctx context.Context, e *env.Env, o pubOptions, box outbox, r *receipt) error {
 	src := openRecords(ctx, e, o.from)
