@@ -75,6 +75,12 @@ func (b *batch) allowed(ctx context.Context, subject string) error {
 
 func (b *batch) idle(context.Context) error { return nil }
 
+// reject ends the run: a batch is stored whole or not at all.
+func (b *batch) reject(m message, err error) error {
+	b.broken = true
+	return fmt.Errorf("nothing of the batch was stored: %s: %w", m.where(), err)
+}
+
 func (b *batch) close(ctx context.Context) error {
 	if b.broken {
 		return nil
@@ -84,7 +90,7 @@ func (b *batch) close(ctx context.Context) error {
 	}
 	ack, err := jetstreamext.PublishMsgBatch(ctx, b.js, b.messages)
 	if err != nil {
-		b.receipt.fail(1, 0, err)
+		b.receipt.fail(message{number: 1}, err)
 		return refused(ctx, fmt.Errorf("nothing of the batch was stored: %w", err))
 	}
 	b.receipt.Published = uint64(len(b.messages))

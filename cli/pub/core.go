@@ -46,7 +46,7 @@ func newCore(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*core, 
 	}
 	c := &core{e: e, conn: conn, pub: wire.NewPublisher(ctx, conn, false), receipt: r, began: e.Clock.Now()}
 	c.silent = o.quiet || e.Out.Machine()
-	c.each = !c.silent && o.count <= narrated
+	c.each = !c.silent && o.count <= narrated && o.from == ""
 	if !c.each && o.sendOn != "newline" && !c.silent {
 		c.progress = e.IO.Progress(e.Clock, "Publishing", o.count, func(n int64) string { return render.HumaneCount(uint64(n)) })
 	}
@@ -62,11 +62,7 @@ func (c *core) send(ctx context.Context, m message) error {
 		if c.pub.Err() != nil {
 			return err
 		}
-		c.receipt.fail(m.number, m.line, err)
-		if !c.silent && c.each {
-			c.e.Say("Could not publish %s: %s", m.where(), err)
-		}
-		return nil
+		return c.reject(m, err)
 	}
 	c.receipt.Bytes += uint64(len(m.body))
 	if c.progress != nil {
@@ -77,6 +73,15 @@ func (c *core) send(ctx context.Context, m message) error {
 		if len(c.pending) >= 4096 {
 			return c.idle(ctx)
 		}
+	}
+	return nil
+}
+
+// reject notes a message that cannot be published; the next ones may be.
+func (c *core) reject(m message, err error) error {
+	c.receipt.fail(m, err)
+	if !c.silent && (c.each || m.raw != nil) {
+		c.e.Say("Could not publish %s: %s", m.where(), err)
 	}
 	return nil
 }
@@ -149,7 +154,7 @@ func (c *core) close(ctx context.Context) error {
 		c.progress.Close()
 	}
 	if err != nil {
-		c.receipt.fail(int(got.Confirmed)+1, 0, err)
+		c.receipt.fail(message{number: int(got.Confirmed) + 1}, err)
 		return err
 	}
 	for _, s := range c.pending {

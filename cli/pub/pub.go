@@ -38,6 +38,10 @@ type pubOptions struct {
 	templates bool
 	asked     bool // --templates or --no-templates was given
 
+	from       string // format of the records on standard input
+	errorFile  string
+	headerFile string
+
 	jetstream bool
 	atomic    bool
 	schedule  schedule
@@ -51,6 +55,8 @@ func pubVerb() command.Node {
 
 A body given as argument is a template, and so are the subject and header values: {{Count}} {{ID}} {{Time}} {{TimeStamp}} {{Unix}} {{UnixNano}} {{Random 5 10}}. What comes from standard input is sent byte for byte unless --templates is given.
 
+With --from ndjson or --from csv each record on standard input is a message: subject, reply, data or data_base64, headers (in CSV a column header:NAME for each), ttl and id. What a record does not say comes from the command line. A record that cannot be published is told, kept in --error-file, and does not stop the rest.
+
 A message is reported as published when the server has processed it; with --jetstream when the stream has stored it.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
@@ -58,6 +64,7 @@ A message is reported as published when the server has processed it; with --jets
 			{Line: "nats pub hello.world 'Hello!'", Says: `Published 6 bytes to "hello.world"`, About: "One message"},
 			{Line: "nats pub 'sensor.{{Count}}' '{\"id\":\"{{ID}}\"}' --count 10", Says: "sensor.10", About: "Ten messages, each with its own subject and body"},
 			{Line: `printf 'one\ntwo\n' | nats pub lines --send-on newline`, Says: "Published", About: "A message for each line"},
+			{Line: `printf '{"subject":"orders.1","data":"new","headers":{"Kind":"a"}}\n' | nats pub orders --from ndjson`, Says: "Published 1", About: "Records that bring subject and headers"},
 		},
 		Bind: bindPub, Check: checkPub, Run: runPub,
 	}
@@ -77,10 +84,16 @@ func bindPub(c *fisk.CmdClause, o *pubOptions) {
 	c.Flag("templates", "Expand templates in body and subject").Default("true").IsSetByUser(&o.asked).BoolVar(&o.templates)
 	c.Flag("jetstream", "Publish to a stream and wait until it has stored the message").Short('J').UnNegatableBoolVar(&o.jetstream)
 	c.Flag("atomic", "Store all lines of standard input in one atomic batch, or none").UnNegatableBoolVar(&o.atomic)
+	c.Flag("from", "Read records from standard input, a message each, with their own subject, headers, ttl and id").PlaceHolder("FORMAT").EnumVar(&o.from, "ndjson", "csv")
+	c.Flag("error-file", "Keep records that were not published in this file, as they came").PlaceHolder("FILE").StringVar(&o.errorFile)
+	c.Flag("header-file", "Headers to put on the message: lines of K:V, or a JSON object").PlaceHolder("FILE").StringVar(&o.headerFile)
 	o.schedule.bind(c)
 }
 
 func checkPub(o *pubOptions) error {
+	if err := o.checkRecords(); err != nil {
+		return err
+	}
 	if err := o.schedule.check(); err != nil {
 		return err
 	}
@@ -117,6 +130,8 @@ func publishable(subject string) error {
 type outbox interface {
 	// send takes one message; body is valid during the call. Its error ends the run.
 	send(ctx context.Context, m message) error
+	// reject notes a message that cannot be sent; its error ends the run.
+	reject(m message, err error) error
 	// idle is called when nothing follows for now: what was taken is to be sent and, where it is due, reported.
 	idle(ctx context.Context) error
 	// close waits for the word on everything taken.
@@ -131,6 +146,7 @@ type message struct {
 	reply   string
 	header  nats.Header
 	body    []byte
+	raw     []byte // the record it was made of
 }
 
 func runPub(ctx context.Context, e *env.Env, o pubOptions) error {
@@ -156,7 +172,11 @@ func runPub(ctx context.Context, e *env.Env, o pubOptions) error {
 	if c.input.FromStdin() && !o.quiet && !e.Out.Machine() {
 		e.Say("Reading payload from STDIN")
 	}
-	err = c.run(ctx, e, o, box)
+	if o.from != "" {
+		err = c.runRecords(ctx, e, o, box, r)
+	} else {
+		err = c.run(ctx, e, o, box)
+	}
 	last := ctx
 	if err != nil {
 		last = context.WithoutCancel(ctx) // what was sent before an interrupt or an error is still answered for
@@ -165,6 +185,12 @@ func runPub(ctx context.Context, e *env.Env, o pubOptions) error {
 	defer cancel()
 	if cerr := box.close(tail); err == nil {
 		err = cerr
+	}
+	if rerr := r.rejects.close(); rerr != nil && err == nil {
+		err = fmt.Errorf("error file %s: %w", o.errorFile, rerr)
+	}
+	if o.from != "" && !o.quiet && !e.Out.Machine() {
+		e.Say("%s", r.summary(o.errorFile))
 	}
 	if err == nil {
 		err = r.verdict()
@@ -203,6 +229,9 @@ func newComposer(e *env.Env, o pubOptions) (*composer, error) {
 		c.subject = payload.Verbatim("subject", o.subject)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := o.readHeaders(e); err != nil {
 		return nil, err
 	}
 	c.header, err = payload.CompileHeader(payload.MergeHeaders(o.schedule.header(e.Clock.Now()), o.headers), payload.ForPublish)

@@ -17,7 +17,8 @@ type receipt struct {
 	Failed    []failure     `json:"failed,omitempty"`
 	Failures  uint64        `json:"failures"`
 
-	first error
+	first   error
+	rejects *rejects
 }
 
 // failure is a message that was not published.
@@ -33,13 +34,15 @@ const listed = 1000
 // View shows nothing: a person has read the narration, and a pipe wants no more than the exit code.
 func (r receipt) View(*render.Page) {}
 
-func (r *receipt) fail(number, line int, err error) {
+// fail notes that a message was not published.
+func (r *receipt) fail(m message, err error) {
+	r.rejects.add(m.raw)
 	if r.first == nil {
 		r.first = err
 	}
 	r.Failures++
 	if len(r.Failed) < listed {
-		r.Failed = append(r.Failed, failure{number, line, err.Error()})
+		r.Failed = append(r.Failed, failure{m.number, m.line, err.Error()})
 	}
 }
 

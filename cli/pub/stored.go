@@ -3,6 +3,7 @@ package pub
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type stored struct {
 	window   *publish.Window
 	receipt  *receipt
 	each     bool
+	loud     bool       // failures of records are told one by one
 	keep     bool       // acknowledgements, for JSON
 	stop     bool       // at the first failure
 	mu       sync.Mutex // guards what follows, and the receipt
@@ -46,7 +48,9 @@ func newStored(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*stor
 	}
 	s := &stored{e: e, nc: nc, receipt: r, keep: e.Out.Machine(), stop: o.sendOn != "newline", lines: map[int]message{}}
 	s.each = !o.quiet && !e.Out.Machine() && (o.count <= narrated || o.sendOn == "newline")
-	if !s.each && !o.quiet && !e.Out.Machine() {
+	s.loud = !o.quiet && !e.Out.Machine()
+	s.each = s.each && o.from == ""
+	if !s.each && s.loud && o.from == "" {
 		s.progress = e.IO.Progress(e.Clock, "Storing", o.count, func(n int64) string { return render.HumaneCount(uint64(n)) })
 	}
 	s.window, err = publish.NewWindow(nc, size, e.Nats.Effective().Timeout, e.Clock, s.settled)
@@ -58,11 +62,20 @@ func (s *stored) send(ctx context.Context, m message) error {
 	kept := m
 	kept.body, kept.header = nil, nil
 	s.put(kept, len(m.body))
-	if err := s.window.Publish(ctx, msg); err != nil {
+	if err := s.window.Publish(ctx, msg); err != nil && !(errors.Is(err, nats.ErrMaxPayload) && !s.stop) {
 		return refused(ctx, err)
 	}
 	if s.stop {
 		return s.firstFailure()
+	}
+	return nil
+}
+
+// reject notes a record that cannot be published; the next ones may be.
+func (s *stored) reject(m message, err error) error {
+	s.guard(func() { s.receipt.fail(m, err) })
+	if s.loud {
+		s.e.Say("Could not publish %s: %s", m.where(), err)
 	}
 	return nil
 }
@@ -110,8 +123,8 @@ func (s *stored) settled(n int, a publish.Ack, err error) {
 			if s.failed == nil {
 				s.failed = err
 			}
-			s.receipt.fail(m.number, m.line, err)
-			if s.each && !s.stop {
+			s.receipt.fail(m, err)
+			if (s.each || s.loud && m.raw != nil) && !s.stop {
 				s.e.Say("Could not publish %s: %s", m.where(), err)
 			}
 			return

@@ -70,7 +70,12 @@ func runCore(ctx context.Context, e *env.Env, o subOptions) error {
 			return err
 		}
 	}
-	c.sub, err = wire.Open(ctx, wire.Config{Options: opts, Clock: e.Clock, Event: c.event})
+	memory := min(o.backlog, wire.DefaultMemory)
+	disk := o.backlog - memory
+	if disk == 0 {
+		disk = -1 // none; 0 would be the default
+	}
+	c.sub, err = wire.Open(ctx, wire.Config{Options: opts, Clock: e.Clock, Event: c.event, Memory: memory, Disk: disk})
 	if err != nil {
 		return e.Nats.Explain(err)
 	}

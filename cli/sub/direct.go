@@ -128,7 +128,10 @@ func (s *direct) round(ctx context.Context) (got int, err error) {
 	if s.single {
 		return s.one(ctx)
 	}
-	req := js.DirectRequest{Seq: s.seq, Since: s.since, NextFor: s.filter, Batch: 256}
+	req := js.DirectRequest{Seq: s.seq, Since: s.since, NextFor: s.filter, Batch: 8192, MaxBytes: 8 << 20}
+	if req.NextFor == ">" {
+		req.NextFor = "" // the server counts what is pending faster
+	}
 	if s.lastFor {
 		req = js.DirectRequest{LastFor: []string{s.filter}}
 	}

@@ -28,6 +28,7 @@ type subOptions struct {
 	ignore   []string
 	ack      bool
 	match    bool
+	backlog  int64
 
 	raw          bool
 	delimiter    string
@@ -64,7 +65,7 @@ func subVerb() command.Node {
 			Name: "subscribe", Aliases: []string{"sub"}, Short: "Receive messages",
 			Long: `Without further flags the messages that are published to the subjects from now on are shown. With --stream, or any flag that says where in a stream to start, they are read from the stream: nothing in it is changed unless --durable names a consumer, whose messages are acknowledged once they are shown.
 
-A reader that is slower than the subject loses nothing at first: what it has not taken is kept in memory, then on disk. What does not fit there is dropped and counted, and the command ends with 7.
+A reader that is slower than the subject loses nothing at first: what it has not taken is kept in memory, then on disk. What does not fit there (--backlog) is dropped and counted, and the command ends with 7.
 
 --raw writes bodies alone, byte for byte, each followed by a line break if it has none; --delimiter TEXT puts TEXT there instead, \0 say, or nothing. --format 'line=%s %p\n' makes a line of each message.`,
 		},
@@ -101,6 +102,7 @@ func bindSub(c *fisk.CmdClause, o *subOptions) {
 	c.Flag("last-per-subject", "Start with the last message of each subject").UnNegatableBoolVar(&o.lastPerSubject)
 	c.Flag("terminate-at-end", "End when the stream has nothing more").Short('T').UnNegatableBoolVar(&o.toEnd)
 	c.Flag("stream", "The stream to read").PlaceHolder("STREAM").StringVar(&o.stream)
+	c.Flag("backlog", "How much may wait for a slow reader, in memory and then on disk, before messages are dropped").Default("1GB").PlaceHolder("SIZE").SetValue(flagval.NewBytes(&o.backlog).Min(1))
 	flagval.SubjectsVar(c.Flag("ignore-subject", "Show nothing of these subjects, wildcards allowed").Short('I').PlaceHolder("SUBJECT"), &o.ignore)
 	c.Flag("wait", "End after this long without a message").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.wait).Min(0))
 	c.Flag("report-subjects", "Count the messages of each subject instead").UnNegatableBoolVar(&o.reportSubjects)

@@ -1,0 +1,136 @@
+package sub
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/testkit"
+	"github.com/natskit/natskit/internal/wire"
+)
+
+const benched = 300_000
+
+var body16 = []byte("0123456789abcdef")
+
+// bareRate is what the wire gives: a pre-encoded publisher and a reader that only counts, in messages a second.
+func bareRate(b *testing.B, url string, n int) float64 {
+	b.Helper()
+	o := nats.GetDefaultOptions()
+	o.Url = url
+	in, err := wire.Dial(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := in.Subscribe("bare", ""); err != nil {
+		b.Fatal(err)
+	}
+	if err := in.Ping(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	begin := time.Now()
+	go repeat(b, url, "bare", n, body16)
+	if _, err := in.Count(b.Context(), uint64(n), nil); err != nil {
+		b.Error(err)
+	}
+	return float64(n) / time.Since(begin).Seconds()
+}
+
+// repeat publishes n messages as fast as the wire goes.
+func repeat(b *testing.B, url, subject string, n int, body []byte) {
+	o := nats.GetDefaultOptions()
+	o.Url = url
+	c, err := wire.Dial(context.Background(), o)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer c.Close()
+	p := wire.NewPublisher(context.Background(), c, false)
+	defer p.Close()
+	if err := p.Repeat(wire.EncodePub(nil, subject, "", nil, body), n); err != nil {
+		b.Error(err)
+	}
+	if _, err := p.Confirm(context.Background()); err != nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkSub is the command from the socket to a file, as messages a second and as a share of what the wire gives.
+func BenchmarkSub(b *testing.B) {
+	for _, flags := range []string{"", "--raw", "--json", "--format=line=%s %p\\n"} {
+		b.Run("text"+flags, func(b *testing.B) {
+			srv := testkit.Server(b)
+			bare := bareRate(b, srv.URL(), benched)
+			var rate float64
+			for b.Loop() {
+				rate = max(rate, subRate(b, srv, flags))
+			}
+			b.ReportMetric(rate, "msgs/s")
+			b.ReportMetric(rate/bare, "of-wire")
+		})
+	}
+}
+
+func subRate(b *testing.B, srv *testkit.NATS, flags string) float64 {
+	b.Helper()
+	out, err := os.CreateTemp(b.TempDir(), "out")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	args := append([]string{"sub", "speed", "--count", fmt.Sprint(benched)}, strings.Fields(flags)...)
+	if strings.HasPrefix(flags, "--format") {
+		args = append(args[:4], flags)
+	}
+	_, wait := slowly(b, srv.URL(), out, io.Discard, args...)
+	srv.AwaitInterest("speed")
+	begin := time.Now()
+	repeat(b, srv.URL(), "speed", benched, body16)
+	if code := wait(); code != fail.OK {
+		b.Fatalf("exit code %d", code)
+	}
+	took := time.Since(begin)
+	testkit.Eventually(b, 5*time.Second, "the subscription to be gone", func() bool { return srv.Server().NumSubscriptions() == 0 || !interested(srv) })
+	return benched / took.Seconds()
+}
+
+func interested(srv *testkit.NATS) bool {
+	acc := srv.Server().GlobalAccount()
+	return acc != nil && acc.SubscriptionInterest("speed")
+}
+
+// BenchmarkReplay reads a stream of 128-byte messages.
+func BenchmarkReplay(b *testing.B) {
+	const n = 200_000
+	srv := testkit.Server(b)
+	testkit.Stream(b, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Storage: jetstream.MemoryStorage})
+	body := []byte(strings.Repeat("x", 128))
+	for i := range n {
+		if _, err := srv.JS().PublishAsync("s", body); err != nil {
+			b.Fatal(err)
+		}
+		if i%1000 == 999 {
+			<-srv.JS().PublishAsyncComplete()
+		}
+	}
+	var rate float64
+	for b.Loop() {
+		begin := time.Now()
+		_, wait := slowly(b, srv.URL(), io.Discard, io.Discard, "sub", "--stream", "S", "--all", "--raw", "-T")
+		if code := wait(); code != fail.OK {
+			b.Fatalf("exit code %d", code)
+		}
+		rate = max(rate, n/time.Since(begin).Seconds())
+	}
+	b.ReportMetric(rate, "msgs/s")
+}
