@@ -6,13 +6,13 @@ import (
 
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/account"
 	"github.com/natskit/natskit/cli/bench"
+	"github.com/natskit/natskit/cli/consumer"
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/counter"
-	"github.com/natskit/natskit/cli/account"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
-	"github.com/natskit/natskit/cli/consumer"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
