@@ -118,6 +118,12 @@ func (s *Streams) setStatus(text string) {
 	if !s.ErrTTY {
 		return
 	}
+	// A line that wraps could not be taken back.
+	if w := s.errWidth(); w > 1 {
+		if r := []rune(text); len(r) >= w {
+			text = string(r[:w-1])
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if text == s.status {
@@ -164,4 +170,14 @@ func Visible(text string, keepLayout bool) string {
 		}
 	}
 	return b.String()
+}
+
+// errWidth is the width of the terminal behind stderr now, 0 when it cannot be told.
+func (s *Streams) errWidth() int {
+	if f, ok := s.Err.(*os.File); ok {
+		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil {
+			return w
+		}
+	}
+	return s.Width
 }

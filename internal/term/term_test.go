@@ -87,6 +87,15 @@ func TestTalk(t *testing.T) {
 	}
 }
 
+func TestStatusFitsTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	s := &Streams{Err: &out, ErrTTY: true, Width: 10}
+	s.setStatus("0123456789abc")
+	if got := out.String(); got != "\r\x1b[K012345678" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestPaint(t *testing.T) {
 	if got := (Painter{On: true, Scheme: "blue"}).Paint(Accent, "x"); got != "\x1b[34mx\x1b[0m" {
 		t.Errorf("accent = %q", got)
