@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,15 +28,16 @@ func TestStoring(t *testing.T) {
 				{Messages: 300, Clients: 2, Size: 16, Segments: []load.Pace{{From: 10000, To: 10000}}},
 				{Duration: 100 * time.Millisecond, Clients: 1, Size: 16},
 			} {
+				name := fmt.Sprintf("B%s%d", kind[len("js pub "):], i) // the server removes the files of a deleted stream some time later
 				s.Kind, s.Engine, s.Subject = kind, engine, "s"
-				s.Stream.Name, s.Stream.Create, s.Stream.Replicas, s.Stream.Batch, s.Stream.MaxOutstanding = "B", true, 1, 50, 2
+				s.Stream.Name, s.Stream.Create, s.Stream.Replicas, s.Stream.Batch, s.Stream.MaxOutstanding = name, true, 1, 50, 2
 				r := run(t, world(t, srv.URL()), s)
 				tot := r.Sides[0].Total
-				st := testkit.State(t, srv.JS(), "B")
+				st := testkit.State(t, srv.JS(), name)
 				if s.Messages > 0 && tot.Messages != s.Messages || int64(st.Msgs) != tot.Messages || tot.Unconfirmed != 0 || tot.Latency == nil || tot.Latency.Count != tot.Messages {
 					t.Errorf("%s %d: reported %d, stored %d, %d unconfirmed, %+v", kind, i, tot.Messages, st.Msgs, tot.Unconfirmed, tot.Latency)
 				}
-				if err := srv.JS().DeleteStream(t.Context(), "B"); err != nil {
+				if err := srv.JS().DeleteStream(t.Context(), name); err != nil {
 					t.Fatal(err)
 				}
 			}
