@@ -3,6 +3,7 @@ package account
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,6 +190,54 @@ func TestClosedConnections(t *testing.T) {
 	has(t, c.OK("account report connections --state all").Out, "Reason", "Client Closed")
 	if got := decode[connections](t, c.OK("account report connections --state closed --json --closed-reason \"it's\"").Out); got.Total != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestManyConnections needs more than one page.
+func TestManyConnections(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("opens more than a thousand connections")
+	}
+	c, srv := setup(t)
+	const each, workers = 150, 8
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range each {
+				nc, err := nats.Connect(srv.URL())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				nc.Close()
+			}
+		})
+	}
+	wg.Wait()
+	testkit.Eventually(t, 20*time.Second, "the server to note that all clients are gone", func() bool {
+		z, err := srv.Server().Connz(&server.ConnzOptions{State: server.ConnClosed})
+		return err == nil && z.Total >= each*workers
+	})
+	got := decode[connections](t, c.OK("account report connections --state closed --top 2000 --json").Out)
+	if got.Total != each*workers || len(got.Connections) != each*workers {
+		t.Errorf("%d of %d, %d shown", got.Total, each*workers, len(got.Connections))
+	}
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	cluster := testkit.Cluster(t, 3)
+	for _, n := range cluster.Nodes() {
+		dial(t, n, n.Name(), 1)
+	}
+	c := clitest.New(t, Command()).Server(cluster.URL())
+	got := decode[connections](t, c.OK("account report connections --json").Out)
+	if got.Total != 4 || len(got.Servers) != 3 || got.Servers[0].Cluster != cluster.Name() {
+		t.Errorf("%d %+v", got.Total, got.Servers)
+	}
+	if use := decode[[]usage](t, c.OK("account report statistics --json").Out); len(use) != 3 || use[0].Server.Name >= use[1].Server.Name {
+		t.Errorf("%+v", use)
 	}
 }
 
