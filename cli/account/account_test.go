@@ -255,6 +255,17 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+// TestEmbedded: a connection within the process has no address.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	c := clitest.New(t, Command())
+	c = c.Server("embedded:" + c.Path("store"))
+	has(t, c.OK("account info").Out, "Account: $G", "Streams: 0 of Unlimited")
+	if out := c.OK("account report connections --format csv").Out; strings.Contains(out, ":0") {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestHighest(t *testing.T) {
 	t.Parallel()
 	all := make([]client, 5)
