@@ -3,6 +3,7 @@ package account
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -192,6 +193,54 @@ func TestClosedConnections(t *testing.T) {
 	}
 }
 
+// TestManyConnections needs more than one page.
+func TestManyConnections(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("opens more than a thousand connections")
+	}
+	c, srv := setup(t)
+	const each, workers = 150, 8
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range each {
+				nc, err := nats.Connect(srv.URL())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				nc.Close()
+			}
+		})
+	}
+	wg.Wait()
+	testkit.Eventually(t, 20*time.Second, "the server to note that all clients are gone", func() bool {
+		z, err := srv.Server().Connz(&server.ConnzOptions{State: server.ConnClosed})
+		return err == nil && z.Total >= each*workers
+	})
+	got := decode[connections](t, c.OK("account report connections --state closed --top 2000 --json").Out)
+	if got.Total != each*workers || len(got.Connections) != each*workers {
+		t.Errorf("%d of %d, %d shown", got.Total, each*workers, len(got.Connections))
+	}
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	cluster := testkit.Cluster(t, 3)
+	for _, n := range cluster.Nodes() {
+		dial(t, n, n.Name(), 1)
+	}
+	c := clitest.New(t, Command()).Server(cluster.URL())
+	got := decode[connections](t, c.OK("account report connections --json").Out)
+	if got.Total != 4 || len(got.Servers) != 3 || got.Servers[0].Cluster != cluster.Name() {
+		t.Errorf("%d %+v", got.Total, got.Servers)
+	}
+	if use := decode[[]usage](t, c.OK("account report statistics --json").Out); len(use) != 3 || use[0].Server.Name >= use[1].Server.Name {
+		t.Errorf("%+v", use)
+	}
+}
+
 func TestStatistics(t *testing.T) {
 	t.Parallel()
 	c, srv := setup(t)
@@ -203,6 +252,17 @@ func TestStatistics(t *testing.T) {
 	has(t, c.OK("account report statsz").Out, "Server Statistics", srv.Name(), "Slow Consumers")
 	if got := decode[[]usage](t, c.Server(srv.SysURL()).OK("account report stats --json").Out); len(got) < 2 {
 		t.Errorf("a user of the system account sees %d", len(got))
+	}
+}
+
+// TestEmbedded: a connection within the process has no address.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	c := clitest.New(t, Command())
+	c = c.Server("embedded:" + c.Path("store"))
+	has(t, c.OK("account info").Out, "Account: $G", "Streams: 0 of Unlimited")
+	if out := c.OK("account report connections --format csv").Out; strings.Contains(out, ":0") {
+		t.Errorf("%s", out)
 	}
 }
 

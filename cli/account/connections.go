@@ -71,11 +71,13 @@ func checkConnections(o *connectionsOptions) error {
 	if o.state == "open" {
 		return fail.Usagef("--closed-reason needs --state closed or --state all: an open connection has no reason")
 	}
-	var err error
-	if o.pattern, err = regexp.Compile("(?i)" + o.reason); err != nil {
+	// Compiled as it was given first: an error shows the expression.
+	if _, err := regexp.Compile(o.reason); err != nil {
 		return fail.Usagef("--closed-reason %q is no regular expression: %w", o.reason, err)
 	}
-	return nil
+	var err error
+	o.pattern, err = regexp.Compile("(?i)" + o.reason)
+	return err
 }
 
 // connections is the part that is shown of those that match, and how many match on each server.
@@ -116,7 +118,7 @@ func (c connections) View(p *render.Page) {
 	t := p.Table(fmt.Sprintf("Top %d Connections out of %s by %s", len(c.Connections), render.HumaneCount(uint64(c.Total)), c.sort), cols...)
 	var sum server.ConnInfo
 	for _, x := range c.Connections {
-		t.Row(append([]any{x.cid(), x.name(), x.Server, x.Cluster, net.JoinHostPort(x.IP, strconv.Itoa(x.Port)), x.Account, x.Uptime}, append(traffic(x.ConnInfo), x.Reason)...)...)
+		t.Row(append([]any{x.cid(), x.name(), x.Server, x.Cluster, x.address(), x.Account, x.Uptime}, append(traffic(x.ConnInfo), x.Reason)...)...)
 		sum.InMsgs += x.InMsgs
 		sum.OutMsgs += x.OutMsgs
 		sum.InBytes += x.InBytes
@@ -147,6 +149,14 @@ func (c client) cid() string {
 		return id
 	}
 	return c.Kind[:1] + id
+}
+
+// address is empty for a connection within the server's process.
+func (c client) address() string {
+	if c.IP == "" {
+		return ""
+	}
+	return net.JoinHostPort(c.IP, strconv.Itoa(c.Port))
 }
 
 func (c client) name() string {

@@ -40,11 +40,13 @@ func lsVerb(file *string) command.Node {
 			c.Flag("reverse", "Sort the other way round").Short('R').BoolVar(&o.reverse)
 		},
 		Check: func(o *lsOptions) error {
-			var err error
-			if o.pattern, err = regexp.Compile("(?i)" + o.match); err != nil {
+			// Compiled as it was given first: an error shows the expression.
+			if _, err := regexp.Compile(o.match); err != nil {
 				return fail.Usagef("match %q is no regular expression: %w", o.match, err)
 			}
-			return nil
+			var err error
+			o.pattern, err = regexp.Compile("(?i)" + o.match)
+			return err
 		},
 		Run: runLs,
 	}
