@@ -88,7 +88,7 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if o.stream != "" && !o.idSet && o.lastFor == "" && !e.Prompt.Available() {
 		return fail.Usagef("pass <id> or --last-for (there is no terminal to ask on)")
 	}
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
+	t, err := jscmd.NewTranslator(e, o.translate, o.stream) // a bad command is refused before anything is asked
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,9 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	}
 	name, err := jscmd.NameStream(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
+		return err
+	}
+	if t, err = jscmd.NewTranslator(e, o.translate, name); err != nil {
 		return err
 	}
 	if err := askMessage(ctx, e, &o); err != nil {

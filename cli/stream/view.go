@@ -64,7 +64,7 @@ func viewVerb(g *group) command.Node {
 }
 
 func runView(ctx context.Context, e *env.Env, o viewOptions) error {
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
+	t, err := jscmd.NewTranslator(e, o.translate, o.stream) // a bad command is refused before anything is asked
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,9 @@ func runView(ctx context.Context, e *env.Env, o viewOptions) error {
 	}
 	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
+		return err
+	}
+	if t, err = jscmd.NewTranslator(e, o.translate, s.StreamInfo.Config.Name); err != nil {
 		return err
 	}
 	r := js.Range{Seq: o.id, Filter: o.subject, UpTo: s.State.LastSeq}
