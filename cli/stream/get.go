@@ -88,9 +88,8 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if o.stream != "" && !o.idSet && o.lastFor == "" && !e.Prompt.Available() {
 		return fail.Usagef("pass <id> or --last-for (there is no terminal to ask on)")
 	}
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream) // a bad command is refused before anything is asked
-	if err != nil {
-		return err
+	if _, err := jscmd.NewTranslator(e, o.translate, o.stream); err != nil {
+		return err // a bad command is refused before anything is asked
 	}
 	c, err := jscmd.Open(ctx, e)
 	if err != nil {
@@ -100,7 +99,8 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if err != nil {
 		return err
 	}
-	if t, err = jscmd.NewTranslator(e, o.translate, name); err != nil {
+	t, err := jscmd.NewTranslator(e, o.translate, name)
+	if err != nil {
 		return err
 	}
 	if err := askMessage(ctx, e, &o); err != nil {

@@ -64,9 +64,8 @@ func viewVerb(g *group) command.Node {
 }
 
 func runView(ctx context.Context, e *env.Env, o viewOptions) error {
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream) // a bad command is refused before anything is asked
-	if err != nil {
-		return err
+	if _, err := jscmd.NewTranslator(e, o.translate, o.stream); err != nil {
+		return err // a bad command is refused before anything is asked
 	}
 	c, err := jscmd.Open(ctx, e)
 	if err != nil {
@@ -76,7 +75,8 @@ func runView(ctx context.Context, e *env.Env, o viewOptions) error {
 	if err != nil {
 		return err
 	}
-	if t, err = jscmd.NewTranslator(e, o.translate, s.StreamInfo.Config.Name); err != nil {
+	t, err := jscmd.NewTranslator(e, o.translate, s.StreamInfo.Config.Name)
+	if err != nil {
 		return err
 	}
 	r := js.Range{Seq: o.id, Filter: o.subject, UpTo: s.State.LastSeq}
