@@ -175,8 +175,12 @@ func (l line) AppendText(dst []byte, o render.TextOptions) []byte {
 	return dst
 }
 
-// View is for the formats that draw pages: a row.
+// View is for the formats that draw pages: a line, or a row.
 func (l line) View(p *render.Page) {
+	if jscmd.Wordy(p) {
+		p.Text(string(l.AppendText(nil, render.TextOptions{Location: p.Options().Location})))
+		return
+	}
 	t := p.Table("", render.Column{Name: "Sequence"}, render.Column{Name: "Time"}, render.Column{Name: "Subject"}, render.Column{Name: "Body"})
 	t.Row(l.Seq, render.At(l.Time), render.Subject(l.Subject), string(l.Data))
 }

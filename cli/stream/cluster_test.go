@@ -64,6 +64,7 @@ func TestClusterStepDown(t *testing.T) {
 	c.Fails(fail.Failure, "stream cluster step-down R1", "single replica")
 	c.Fails(fail.NotFound, "stream cluster step-down R4", "(10059)")
 	c.Fails(fail.Failure, "stream cluster cancel-move R3", "is not being moved")
+	c.Fails(fail.Failure, "stream cluster cancel-move R3 -f", "R3")
 	c.Fails(fail.NotFound, "stream cluster peer-remove R3 nobody -f", "(10040)")
 	c.Fails(fail.Usage, "stream cluster peer-remove R3 "+other, "--force")
 	dry := c.OK("stream cluster peer-remove R3 " + other + " --dry-run")

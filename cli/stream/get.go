@@ -88,15 +88,18 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 	if o.stream != "" && !o.idSet && o.lastFor == "" && !e.Prompt.Available() {
 		return fail.Usagef("pass <id> or --last-for (there is no terminal to ask on)")
 	}
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
-	if err != nil {
-		return err
+	if _, err := jscmd.NewTranslator(e, o.translate, o.stream); err != nil {
+		return err // a bad command is refused before anything is asked
 	}
 	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
 	name, err := jscmd.NameStream(ctx, e, c, o.group.all, o.stream)
+	if err != nil {
+		return err
+	}
+	t, err := jscmd.NewTranslator(e, o.translate, name)
 	if err != nil {
 		return err
 	}

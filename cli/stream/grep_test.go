@@ -6,6 +6,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/testkit"
+	"github.com/natskit/natskit/internal/testkit/clitest"
 )
 
 func TestCat(t *testing.T) {
@@ -117,5 +118,22 @@ func TestGrepOfAWorkQueue(t *testing.T) {
 	}
 	if s := info(t, srv, "WQ").State; s.Msgs != 20 || s.Consumers != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Where no consumer may be made, messages are read all the same, without waiting for an answer that does not come.
+func TestCatWithoutConsumers(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig(`
+accounts { A { jetstream: enabled, users: [
+  { user: a, password: a },
+  { user: r, password: r, permissions: { publish: { deny: ["$JS.API.CONSUMER.>"] } } }
+] } }
+no_auth_user: a`))
+	c := clitest.New(t, Command()).Server(srv.URL())
+	c.OK("stream add S --subjects s --defaults")
+	testkit.Store(t, srv.JS(), "s", 3, "x")
+	if out := c.OK("stream cat S --raw --user r --password r --timeout 1h").Out; out != "x\nx\nx\n" {
+		t.Errorf("%q", out)
 	}
 }

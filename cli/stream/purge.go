@@ -31,7 +31,7 @@ func purgeVerb(g *group) command.Node {
 			Name: "purge", Short: "Remove messages from a stream",
 			Long: "All messages, or those of a subject, and of these all below a sequence or all but the last few. --dry-run counts them and removes nothing.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: purged{},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: purgedDoc{},
 		Examples: []command.Example{
 			{Line: "nats stream purge ORDERS --subject orders.new --keep 100 --dry-run", Says: "Would purge 0 messages", About: "What keeping the last hundred of a subject would remove", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats stream purge ORDERS --force", Says: "Purged 0 messages from ORDERS", About: "Remove everything", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
@@ -50,17 +50,24 @@ func purgeVerb(g *group) command.Node {
 	}
 }
 
+// purgedDoc is the JSON of a purge: the info document of the stream with the count beside its keys.
+type purgedDoc struct {
+	Purged uint64   `json:"purged,omitempty"`
+	DryRun bool     `json:"dry_run,omitempty"`
+	Would  *js.Toll `json:"would_purge,omitempty"`
+	api.StreamInfo
+}
+
 // purged is what a purge took, and the stream after it; in a dry run what it would take, and the stream as it is.
 type purged struct {
-	DryRun bool `json:"dry_run"`
+	DryRun bool
 	js.Toll
-	Purged uint64         `json:"purged"`
-	Info   api.StreamInfo `json:"info"`
+	Purged uint64
 
 	stream js.Stream
 }
 
-// JSON is the count beside the keys of the info document.
+// JSON is the count beside the keys of the info document as the server sent it.
 func (r purged) JSON() any {
 	head := map[string]any{"purged": r.Purged}
 	if r.DryRun {

@@ -73,6 +73,9 @@ type report struct {
 	Replication []replication `json:"replication"`
 	Leaders     []leaderRow   `json:"leaders"`
 
+	Missing []string          `json:"missing"` // known, but nobody who keeps them answers
+	Offline map[string]string `json:"offline"` // not running, with the reason
+
 	cover   js.Coverage
 	raw     bool
 	leaders bool
@@ -196,7 +199,7 @@ func runReport(ctx context.Context, e *env.Env, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	r := report{Streams: []reportRow{}, Replication: []replication{}, Leaders: []leaderRow{}, raw: o.raw, leaders: o.leaders, diagram: o.diagram}
+	r := report{Streams: []reportRow{}, Replication: []replication{}, Leaders: []leaderRow{}, Missing: []string{}, raw: o.raw, leaders: o.leaders, diagram: o.diagram}
 	r.cover, err = c.Streams(ctx, o.subject, func(s js.Stream) error {
 		if o.cluster != "" && s.Cluster != nil && s.Cluster.Name != o.cluster {
 			return nil
@@ -208,6 +211,7 @@ func runReport(ctx context.Context, e *env.Env, o reportOptions) error {
 	if err != nil {
 		return err
 	}
+	r.Missing, r.Offline = append(r.Missing, r.cover.Missing...), r.cover.Offline
 	slices.SortFunc(r.Streams, o.order())
 	slices.SortStableFunc(r.Replication, func(a, b replication) int {
 		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Source, b.Source))
@@ -245,7 +249,7 @@ func peerNames(peers []peer) string {
 	for _, p := range peers {
 		list = append(list, p.Name)
 	}
-	list = withoutDomain(list)
+	list = jscmd.WithoutDomain(list)
 	for i, p := range peers {
 		switch {
 		case p.Leader:
@@ -255,26 +259,6 @@ func peerNames(peers []peer) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// withoutDomain cuts the labels that end all the names, but never a whole name.
-func withoutDomain(list []string) []string {
-	if len(list) < 2 {
-		return list
-	}
-	for {
-		var tail string
-		for i, n := range list {
-			at := strings.LastIndexByte(n, '.')
-			if at <= 0 || i > 0 && n[at:] != tail {
-				return list
-			}
-			tail = n[at:]
-		}
-		for i := range list {
-			list[i] = strings.TrimSuffix(list[i], tail)
-		}
-	}
 }
 
 func placement(p *api.Placement) string {
@@ -289,14 +273,6 @@ func placement(p *api.Placement) string {
 		parts = append(parts, "tags: "+strings.Join(p.Tags, ", "))
 	}
 	return strings.Join(parts, " ")
-}
-
-// stars shows a share of all, one for each begun tenth.
-func stars(part, all int) string {
-	if all == 0 {
-		return ""
-	}
-	return strings.Repeat("*", (part*10+all-1)/all)
 }
 
 func plainNumber(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/viewtest"
@@ -174,14 +175,14 @@ func TestReportLooks(t *testing.T) {
 			{Stream: "SS", Kind: "Source", Source: "NOPE", APIPrefix: "$JS.far.API", Active: -1, Error: "stream not found (10059)"},
 			{Stream: "SS", Kind: "Source", Source: "SRCA", Active: time.Second, Transforms: []api.SubjectTransformConfig{{Source: "srca", Destination: "x.srca"}, {Source: "a"}}},
 		},
-		leaders: true,
+		leaders: true, Missing: []string{}, Offline: map[string]string{},
 	}
 	r.countLeaders()
 	viewtest.Golden(t, "report", r)
 	contains(t, "peers", string(viewtest.Show(t, r, render.Options{})), "n0, n1*, n2", "n3.example.net!", "tags: az:3", "2 (100 B)")
 	r.raw = true
 	contains(t, "raw", string(viewtest.Show(t, r, render.Options{})), "12345", "2097152")
-	if s := stars(1, 3); s != "****" {
+	if s := jscmd.Stars(1, 3); s != "****" {
 		t.Errorf("%q", s)
 	}
 }

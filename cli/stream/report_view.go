@@ -84,6 +84,6 @@ func (r report) viewLeaders(p *render.Page) {
 	}
 	t := p.Table("RAFT Leader Report", render.Column{Name: "Server"}, render.Column{Name: "Cluster"}, render.Column{Name: "Streams"}, render.Column{Name: "Distribution"})
 	for _, l := range r.Leaders {
-		t.Row(render.Key(l.Server), l.Cluster, r.count(uint64(l.Streams)), stars(l.Streams, all))
+		t.Row(render.Key(l.Server), l.Cluster, r.count(uint64(l.Streams)), jscmd.Stars(l.Streams, all))
 	}
 }

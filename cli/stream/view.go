@@ -64,15 +64,18 @@ func viewVerb(g *group) command.Node {
 }
 
 func runView(ctx context.Context, e *env.Env, o viewOptions) error {
-	t, err := jscmd.NewTranslator(e, o.translate, o.stream)
-	if err != nil {
-		return err
+	if _, err := jscmd.NewTranslator(e, o.translate, o.stream); err != nil {
+		return err // a bad command is refused before anything is asked
 	}
 	c, err := jscmd.Open(ctx, e)
 	if err != nil {
 		return err
 	}
 	s, err := jscmd.Pick(ctx, e, c, o.group.all, o.stream)
+	if err != nil {
+		return err
+	}
+	t, err := jscmd.NewTranslator(e, o.translate, s.StreamInfo.Config.Name)
 	if err != nil {
 		return err
 	}

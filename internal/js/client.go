@@ -221,7 +221,7 @@ func (g *guard) see(err error) {
 		switch {
 		case inbox && strings.Contains(strings.ToUpper(subject), "INBOX"):
 			h.cancel(&violation{fmt.Errorf("%w: no permission to subscribe to %s, where answers arrive", nats.ErrPermissionViolation, subject)})
-		case !inbox && subject == h.subject:
+		case !inbox && (subject == h.subject || strings.HasPrefix(subject, h.subject+".")):
 			h.cancel(&violation{fmt.Errorf("%w: no permission to publish to %s", nats.ErrPermissionViolation, subject)})
 		}
 	}
