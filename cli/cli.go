@@ -6,12 +6,13 @@ import (
 
 	"github.com/choria-io/fisk"
 
+	"github.com/natskit/natskit/cli/backup"
 	"github.com/natskit/natskit/cli/bench"
+	"github.com/natskit/natskit/cli/consumer"
 	contextcmd "github.com/natskit/natskit/cli/context"
 	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
-	"github.com/natskit/natskit/cli/consumer"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
@@ -48,6 +49,7 @@ func Tree() []command.Node {
 		schema.Command(),
 		events.Command(),
 		consumer.Command(),
+		backup.Command(),
 		server.Command(),
 		kv.Command(),
 		contextcmd.Command(),
