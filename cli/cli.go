@@ -7,6 +7,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/account"
+	"github.com/natskit/natskit/cli/backup"
 	"github.com/natskit/natskit/cli/bench"
 	"github.com/natskit/natskit/cli/consumer"
 	contextcmd "github.com/natskit/natskit/cli/context"
@@ -45,6 +46,8 @@ func Tree() []command.Node {
 		rtt.Command(),
 		stream.Command(),
 		consumer.Command(),
+		backup.Command(),
+		server.Command(),
 		kv.Command(),
 		object.Command(),
 		counter.Command(),
