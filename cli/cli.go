@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
 	"github.com/natskit/natskit/cli/kv"
+	"github.com/natskit/natskit/cli/latency"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/object"
@@ -41,6 +42,7 @@ func Tree() []command.Node {
 		request.Command(),
 		reply.Command(),
 		rtt.Command(),
+		latency.Command(),
 		micro.Command(),
 		stream.Command(),
 		errors.Command(),
