@@ -15,6 +15,7 @@ import (
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
 	"github.com/natskit/natskit/cli/kv"
+	"github.com/natskit/natskit/cli/latency"
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/object"
@@ -44,6 +45,8 @@ func Tree() []command.Node {
 		request.Command(),
 		reply.Command(),
 		rtt.Command(),
+		latency.Command(),
+		micro.Command(),
 		stream.Command(),
 		consumer.Command(),
 		backup.Command(),

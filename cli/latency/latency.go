@@ -1,0 +1,220 @@
+// Package latency is the command that measures how long messages take from one server to another.
+package latency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/wire"
+)
+
+// Command is `nats latency`.
+func Command() command.Node { return latencyVerb() }
+
+type latencyOptions struct {
+	serverB   string
+	size      int64
+	rate      int64
+	duration  time.Duration
+	histogram string
+}
+
+// most is how many samples a run may have; each takes eight bytes.
+const most = 50_000_000
+
+func (o *latencyOptions) messages() int {
+	return max(int(math.Round(float64(o.rate)*o.duration.Seconds())), 1)
+}
+
+func latencyVerb() command.Node {
+	return command.Verb[latencyOptions]{
+		Meta: command.Meta{
+			Name: "latency", Aliases: []string{"lat"}, Short: "Measure the time of messages between two servers",
+			Long: `Messages are published on the server of the context and received on --server-b, by this process with the same credentials. Each carries the time at which it was meant to be sent, so that a server which holds the sender up is not hidden; this process's own part is in the figures. The first tenth of a second is for warming up and not counted.
+
+A message that does not arrive within --timeout after the last one was sent is lost: the command tells how many and ends with 7.`,
+		},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: result{},
+		Examples: []command.Example{
+			{Line: "nats latency --server-b '' --duration 200ms", Says: "Median Latency", About: "A fifth of a second, back to the same server"},
+		},
+		Bind: func(c *fisk.CmdClause, o *latencyOptions) {
+			c.Flag("server-b", "URL of the server to receive on; empty is the one of the context").PlaceHolder("URL").Required().StringVar(&o.serverB)
+			c.Flag("size", "Bytes of each message").Default("8").SetValue(flagval.NewInt64(&o.size).Min(8).Max(64 << 20))
+			c.Flag("rate", "Messages a second").Default("1000").SetValue(flagval.NewInt64(&o.rate).Min(1).Max(10_000_000))
+			c.Flag("duration", "How long to send").Default("5s").SetValue(flagval.NewDuration(&o.duration).Positive())
+			c.Flag("histogram", "Write the samples to PREFIX.raw and their distribution to PREFIX.histogram").PlaceHolder("PREFIX").StringVar(&o.histogram)
+		},
+		Check: func(o *latencyOptions) error {
+			if float64(o.rate)*o.duration.Seconds() > most {
+				return fail.Usagef("%d messages a second for %s are more than the %d that can be measured", o.rate, o.duration, most)
+			}
+			return nil
+		},
+		Run: runLatency,
+	}
+}
+
+func runLatency(ctx context.Context, e *env.Env, o latencyOptions) error {
+	p, err := openPair(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	r := &result{
+		Size: o.size, Duration: o.duration, Rate: o.rate, Messages: o.messages(), PubServer: p.a.URL(), SubServer: p.b.URL(),
+	}
+	if r.PubRTT, err = p.rtt(ctx, p.a); err != nil {
+		return fmt.Errorf("first connection failed: %w", err)
+	}
+	if r.SubRTT, err = p.rtt(ctx, p.b); err != nil {
+		return fmt.Errorf("second connection failed: %w", err)
+	}
+	if err := p.route(ctx); err != nil {
+		return err
+	}
+	if err := p.measure(ctx, r); err != nil {
+		return err
+	}
+	if o.histogram != "" && len(r.samples) > 0 {
+		if err := r.files(e, o.histogram); err != nil {
+			return err
+		}
+	}
+	if err := e.Out.Print(r); err != nil {
+		return err
+	}
+	if r.Lost > 0 {
+		return fail.Partialf("%d of %d messages did not arrive within %s", r.Lost, r.Messages, e.Nats.Effective().Timeout)
+	}
+	return nil
+}
+
+// pair is the two connections.
+type pair struct {
+	e       *env.Env
+	o       latencyOptions
+	a, b    *wire.Conn
+	subject string
+}
+
+func openPair(ctx context.Context, e *env.Env, o latencyOptions) (*pair, error) {
+	opts, err := e.Nats.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if opts.InProcessServer != nil {
+		return nil, fail.Usagef("an embedded server has no address to measure: pass --server with the URL of one that listens")
+	}
+	p := &pair{e: e, o: o}
+	if p.a, err = wire.Dial(ctx, opts); err != nil {
+		return nil, fmt.Errorf("first connection failed: %w", e.Nats.Explain(err))
+	}
+	other := opts
+	if o.serverB != "" {
+		other, err = at(opts, o.serverB)
+	}
+	if err == nil {
+		p.b, err = wire.Dial(ctx, other)
+	}
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("second connection failed: %w", err)
+	}
+	prefix := opts.InboxPrefix
+	if prefix == "" {
+		prefix = strings.TrimSuffix(nats.InboxPrefix, ".")
+	}
+	p.subject = prefix + "." + unique()
+	_, err = p.b.Subscribe(p.subject, "")
+	if err == nil {
+		err = p.b.Ping(ctx)
+	}
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("second connection: subscribing to %s: %w", p.subject, err)
+	}
+	return p, nil
+}
+
+// at is the same settings for other servers; a user in the URL goes before theirs.
+func at(o nats.Options, servers string) (nats.Options, error) {
+	o.Url, o.Servers = "", nil
+	for _, s := range strings.Split(servers, ",") {
+		s = strings.TrimSpace(s)
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		if _, err := url.Parse(s); err != nil {
+			return o, fail.Usagef("--server-b: the URL cannot be read")
+		}
+		o.Servers = append(o.Servers, s)
+	}
+	return o, nil
+}
+
+func (p *pair) close() {
+	for _, c := range []*wire.Conn{p.a, p.b} {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+}
+
+// rtt is the best of five round trips.
+func (p *pair) rtt(ctx context.Context, c *wire.Conn) (time.Duration, error) {
+	ctx, cancel := p.e.Nats.Deadline(ctx)
+	defer cancel()
+	best := time.Duration(math.MaxInt64)
+	for range 5 {
+		begin := p.e.Clock.Now()
+		if err := c.Ping(ctx); err != nil {
+			return 0, err
+		}
+		best = min(best, p.e.Clock.Now().Sub(begin))
+	}
+	return best, nil
+}
+
+var errRouted = errors.New("a test message arrived")
+
+// route waits until a message gets through: the interest has to reach the other server first.
+func (p *pair) route(ctx context.Context) error {
+	w := p.a.Writer()
+	for begin := p.e.Clock.Now(); p.e.Clock.Now().Sub(begin) < 2*time.Second; {
+		if err := w.Pub(p.subject, "", nil, make([]byte, p.o.size)); err != nil {
+			return fmt.Errorf("first connection: %w", err)
+		}
+		if err := w.Flush(); err != nil {
+			return fmt.Errorf("first connection: %w", err)
+		}
+		if err := p.a.Ping(ctx); err != nil {
+			return fmt.Errorf("first connection: %w", err) // a denied publish, say
+		}
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		err := p.b.Read(short, wire.Handler{Msg: func(*wire.Msg) error { return errRouted }})
+		cancel()
+		switch {
+		case errors.Is(err, errRouted):
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("second connection: %w", err)
+		}
+	}
+	return fail.Newf(fail.NoAnswer, "couldn't receive end-to-end test message within 2s from %s on %s", p.a.URL(), p.b.URL()).
+		WithHint("the two servers must be one system: check with nats server list")
+}
