@@ -53,20 +53,19 @@ func fromSubjects(ctx context.Context, e *env.Env, o eventsOptions, in chan<- me
 		return nil, err
 	}
 	var subs []*nats.Subscription
-	stop = func() {
+	// Handlers that wait for room must end when the command does.
+	running, cancel := context.WithCancel(ctx)
+	end := func() {
+		cancel()
 		for _, s := range subs {
 			_ = s.Unsubscribe()
 		}
 	}
 	defer func() {
 		if err != nil {
-			stop()
+			end()
 		}
 	}()
-	// Handlers that wait for room must end when the command does.
-	running, cancel := context.WithCancel(ctx)
-	unsubscribe := stop
-	stop = func() { cancel(); unsubscribe() }
 	chosen := choose(o, e.Nats.Effective().JSEventPrefix)
 	for _, l := range chosen {
 		s, err := nc.Subscribe(l.subject, func(m *nats.Msg) {
@@ -94,7 +93,7 @@ func fromSubjects(ctx context.Context, e *env.Env, o eventsOptions, in chan<- me
 			e.Say("Listening for %s on %s", l.banner, l.subject)
 		}
 	}
-	return stop, nil
+	return end, nil
 }
 
 func push(ctx context.Context, in chan<- message, m message) {
