@@ -170,7 +170,8 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
-func TestAddConfig(t *testing.T) {
+// D9: a key that no consumer has is named, and nothing is created.
+func TestD9_AddConfig(t *testing.T) {
 	t.Parallel()
 	c, srv := start(t)
 	out := c.OK("consumer add ORDERS X1 --pull --defaults --validate").Out

@@ -17,7 +17,8 @@ func pull(t *testing.T, srv *testkit.NATS, name string) {
 	testkit.Consumer(t, srv.JS(), "ORDERS", jetstream.ConsumerConfig{Durable: name, AckPolicy: jetstream.AckExplicitPolicy})
 }
 
-func TestNext(t *testing.T) {
+// D10: what is shown is acknowledged, and nothing else.
+func TestD10_Next(t *testing.T) {
 	t.Parallel()
 	c, srv := start(t)
 	pull(t, srv, "PULL")
