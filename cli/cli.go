@@ -27,6 +27,8 @@ import (
 	"github.com/natskit/natskit/cli/server"
 	"github.com/natskit/natskit/cli/stream"
 	"github.com/natskit/natskit/cli/sub"
+	"github.com/natskit/natskit/cli/trace"
+	"github.com/natskit/natskit/cli/traffic"
 	"github.com/natskit/natskit/docs"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/docgen"
@@ -46,6 +48,8 @@ func Tree() []command.Node {
 		reply.Command(),
 		rtt.Command(),
 		latency.Command(),
+		trace.Command(),
+		traffic.Command(),
 		stream.Command(),
 		consumer.Command(),
 		kv.Command(),

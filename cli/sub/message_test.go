@@ -3,6 +3,7 @@ package sub
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,5 +61,30 @@ func TestJSONIsTheRecord(t *testing.T) {
 	}
 	if !reflect.DeepEqual(fast, tags) {
 		t.Errorf("fast path %v\ntags %v", fast, tags)
+	}
+}
+
+func TestGraph(t *testing.T) {
+	t.Parallel()
+	tl := newTally()
+	g := newGraph([]string{"a.*", "b"})
+	for i := range 5 {
+		for range i * 10 {
+			tl.addKey("a.*", 1)
+		}
+		g.draw(tl, 60, 30)
+	}
+	picture := g.draw(tl, 60, 30)
+	if !strings.Contains(picture, "a.* / second") || !strings.Contains(picture, "b / second") || !strings.Contains(picture, "40") {
+		t.Errorf("the picture is\n%s", picture)
+	}
+	if n := strings.Count(picture, "\n"); n > 30 {
+		t.Errorf("the picture has %d lines", n)
+	}
+	for range 200 {
+		g.draw(tl, 60, 30)
+	}
+	if n := len(g.samples[0]); n > 60 {
+		t.Errorf("%d samples are kept", n)
 	}
 }

@@ -82,7 +82,7 @@ func flood(t testing.TB, nc *nats.Conn, subject string, n int, pad string) {
 			t.Fatal(err)
 		}
 	}
-	if err := nc.Flush(); err != nil {
+	if err := nc.FlushTimeout(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -165,6 +165,7 @@ func checkSub(o *subOptions) error {
 		{o.report() && (o.raw || o.dump != "" || o.graph || o.match), "a report replaces the messages: leave out --raw, --dump, --graph and --match-replies"},
 		{o.graph && (o.raw || o.dump != "" || o.match), "--graph replaces the messages: leave out --raw, --dump and --match-replies"},
 		{o.graph && len(o.subjects) > 4, "--graph draws at most 4 subjects"},
+		{o.graph && len(o.subjects) == 0 && !o.fromStream(), "--graph needs subjects"},
 		{o.raw && o.dump != "", "--raw and --dump exclude each other"},
 		{o.delimiterSet && !o.raw, "--delimiter belongs to --raw"},
 	}
