@@ -124,6 +124,7 @@ func (g *group) fill(r *meter.Report) {
 			c := w.Client(s.kind.Covers)
 			c.Number += g.spec.FirstClient
 			c.Agent = g.spec.Agent
+			c.Start -= s.opened // machines have no other moment in common
 			c.WireBytes, c.Delivery = w.extra.WireBytes, w.extra.Delivery
 			c.Denied, c.Unconfirmed = w.extra.Denied, w.extra.Unconfirmed
 			if w.err != nil {
