@@ -10,7 +10,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/agents"
 )
 
 type agentOptions struct{ name, group string }
@@ -38,7 +38,7 @@ func runAgent(ctx context.Context, e *env.Env, o agentOptions) error {
 		return err
 	}
 	feed := e.Out.Feed()
-	err = load.Agent(ctx, world(e), nc, o.group, o.name, func(r *meter.Report) error { return feed.Emit(result{Report: r}) })
+	err = agents.Serve(ctx, world(e), nc, o.group, o.name, func(r *meter.Report) error { return feed.Emit(result{Report: r}) })
 	if ferr := feed.Flush(); err == nil {
 		err = ferr
 	}

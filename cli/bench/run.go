@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/agents"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/term"
@@ -125,7 +126,7 @@ func measure(ctx context.Context, e *env.Env, o common, spec load.Spec) (*meter.
 	if err != nil {
 		return nil, err
 	}
-	return load.Control(ctx, w, nc, o.group, int(o.agents), spec)
+	return agents.Control(ctx, w, nc, o.group, int(o.agents), spec)
 }
 
 // publishReport writes the files, prints the result and returns the error of the run, or the first of its own.

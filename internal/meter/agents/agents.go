@@ -1,4 +1,6 @@
-package load
+// Package agents lets several machines take part in one benchmark: agents wait for orders through NATS, a controller starts
+// them together and merges their reports.
+package agents
 
 import (
 	"context"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/load"
 )
 
 // agentPrefix begins the subjects on which agents and controllers meet: natsbench.GROUP.hello and natsbench.GROUP.AGENT.
@@ -31,10 +34,10 @@ type hello struct {
 // order is a run for an agent: it says on Answer.ready that it is ready, starts with the message on Start, gives up with that on
 // Stop, and sends its report to Answer.report.
 type order struct {
-	Spec   Spec   `json:"spec"`
-	Start  string `json:"start"`
-	Stop   string `json:"stop"`
-	Answer string `json:"answer"`
+	Spec   load.Spec `json:"spec"`
+	Start  string    `json:"start"`
+	Stop   string    `json:"stop"`
+	Answer string    `json:"answer"`
 }
 
 // verdict is the end of an agent's run.
@@ -47,9 +50,9 @@ type verdict struct {
 // pieceSize is how much of a report goes into one message; reports of many clients are larger than messages may be.
 const pieceSize = 256 << 10
 
-// Agent takes part in runs of the group until ctx ends: it answers controllers and carries out their orders, one at a time.
+// Serve takes part in runs of the group until ctx ends: it answers controllers and carries out their orders, one at a time.
 // ran is called with each report.
-func Agent(ctx context.Context, w World, nc *nats.Conn, group, name string, ran func(*meter.Report) error) error {
+func Serve(ctx context.Context, w load.World, nc *nats.Conn, group, name string, ran func(*meter.Report) error) error {
 	mine := agentPrefix + group + "." + nats.NewInbox()[len("_INBOX."):]
 	greeting, err := json.Marshal(hello{Name: name, CPUs: runtime.NumCPU(), Tool: w.Tool, Subject: mine})
 	if err != nil {
@@ -90,14 +93,14 @@ func Agent(ctx context.Context, w World, nc *nats.Conn, group, name string, ran 
 	}
 }
 
-func flush(ctx context.Context, w World, nc *nats.Conn) error {
+func flush(ctx context.Context, w load.World, nc *nats.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
 	return nc.FlushWithContext(ctx)
 }
 
 // obey carries out one order and sends its report.
-func obey(ctx context.Context, w World, nc *nats.Conn, o order) *meter.Report {
+func obey(ctx context.Context, w load.World, nc *nats.Conn, o order) *meter.Report {
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	begin := make(chan struct{})
@@ -125,7 +128,7 @@ func obey(ctx context.Context, w World, nc *nats.Conn, o order) *meter.Report {
 				return nil
 			}
 		}
-		v.Report, err = Run(run, w, o.Spec)
+		v.Report, err = load.Run(run, w, o.Spec)
 	}
 	if err != nil {
 		v.Error, v.Code = err.Error(), fail.CodeOf(err)
@@ -153,7 +156,7 @@ func obey(ctx context.Context, w World, nc *nats.Conn, o order) *meter.Report {
 }
 
 // Control runs spec on n agents of the group and merges what they report. It fails when fewer agents answer.
-func Control(ctx context.Context, w World, nc *nats.Conn, group string, n int, spec Spec) (*meter.Report, error) {
+func Control(ctx context.Context, w load.World, nc *nats.Conn, group string, n int, spec load.Spec) (*meter.Report, error) {
 	agents, err := find(ctx, w, nc, group, n)
 	if err != nil {
 		return nil, err
@@ -181,7 +184,7 @@ func Control(ctx context.Context, w World, nc *nats.Conn, group string, n int, s
 }
 
 // find looks for n agents of the group; the names of two that have the same are told apart.
-func find(ctx context.Context, w World, nc *nats.Conn, group string, n int) ([]hello, error) {
+func find(ctx context.Context, w load.World, nc *nats.Conn, group string, n int) ([]hello, error) {
 	inbox := nats.NewInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
@@ -219,15 +222,15 @@ func find(ctx context.Context, w World, nc *nats.Conn, group string, n int) ([]h
 }
 
 // split gives each agent its clients and their messages.
-func split(spec Spec, agents []hello) []Spec {
-	k, _ := KindOf(spec.Kind)
+func split(spec load.Spec, agents []hello) []load.Spec {
+	k, _ := load.KindOf(spec.Kind)
 	clients := meter.Divide(int64(spec.Clients), len(agents))
 	shares := meter.Divide(spec.Messages, spec.Clients)
-	out := make([]Spec, len(agents))
+	out := make([]load.Spec, len(agents))
 	for i, c := range clients {
 		s := spec
 		s.Agent, s.Clients, s.FirstClient, s.AllClients = agents[i].Name, int(c.Messages), int(c.Offset), spec.Clients
-		if k.Divide && spec.bounded() {
+		if k.Divide && spec.Messages > 0 {
 			s.Messages, s.FirstMessage = 0, shares[c.Offset].Offset
 			for _, sh := range shares[c.Offset : c.Offset+c.Messages] {
 				s.Messages += sh.Messages
@@ -240,7 +243,7 @@ func split(spec Spec, agents []hello) []Spec {
 
 // controller waits for the agents of one run.
 type controller struct {
-	w        World
+	w        load.World
 	nc       *nats.Conn
 	inbox    string
 	answers  chan *nats.Msg
@@ -317,7 +320,7 @@ func (c *controller) take(m *nats.Msg) error {
 }
 
 // merge makes one report of those of the agents. err is why the run ended early.
-func (c *controller) merge(spec Spec, agents []hello, err error) (*meter.Report, error) {
+func (c *controller) merge(spec load.Spec, agents []hello, err error) (*meter.Report, error) {
 	var out *meter.Report
 	for i, v := range c.verdicts {
 		if v == nil {
@@ -344,7 +347,7 @@ func (c *controller) merge(spec Spec, agents []hello, err error) (*meter.Report,
 		out.Outcome = meter.Failed
 	}
 	if err == nil {
-		err = judge(out)
+		err = load.Judge(out)
 	}
 	return out, err
 }
