@@ -13,7 +13,7 @@ The engine wire, the default for core NATS, speaks the protocol without a client
 
 A run that is interrupted, that waits in vain or that meets an error reports what it has measured until then. Lost, repeated, denied or unconfirmed messages make it fail.`},
 		Nodes: func() []command.Node {
-			return []command.Node{pubVerb(), subVerb(), pubsubVerb(), serviceGroup(), jsGroup(), kvGroup(), oldjsGroup(), compareVerb()}
+			return []command.Node{pubVerb(), subVerb(), pubsubVerb(), serviceGroup(), jsGroup(), kvGroup(), oldjsGroup(), agentVerb(), compareVerb()}
 		},
 	}
 }

@@ -61,6 +61,11 @@ func kvPutVerb(shared *kvCommon) command.Node {
 			if err := shared.check(); err != nil {
 				return err
 			}
+			if o.creation.cleanup || o.creation.purge {
+				if err := shared.alone("--cleanup and --purge"); err != nil {
+					return err
+				}
+			}
 			return o.pacing.check()
 		},
 		Run: func(ctx context.Context, e *env.Env, o kvOptions) error { return runKVPut(ctx, e, *shared, o) },

@@ -60,6 +60,9 @@ func oldVerb(shared *jsCommon, mode string) command.Node {
 			if err := shared.check(); err != nil {
 				return err
 			}
+			if err := shared.alone("the legacy API"); err != nil {
+				return err
+			}
 			return subscribable(o.subject)
 		},
 		Run: func(ctx context.Context, e *env.Env, o oldOptions) error { return runOld(ctx, e, *shared, mode, o) },

@@ -29,6 +29,8 @@ type common struct {
 	hdr      string
 	reports  []string
 	sleep    time.Duration
+	agents   int64
+	group    string
 }
 
 func (o *common) bind(c *fisk.CmdClause) {
@@ -42,6 +44,8 @@ func (o *common) bind(c *fisk.CmdClause) {
 	flagval.DurationVar(c.Flag("wait", "Give up when the first message has not come by then").Default("1m").PlaceHolder("DURATION"), &o.wait)
 	c.Flag("hdr", "Write the histogram of latencies: a table of percentiles to FILE.hgrm, else an HdrHistogram log").PlaceHolder("FILE").StringVar(&o.hdr)
 	c.Flag("report", "Write the report to FILE.json, FILE.md or FILE.html").PlaceHolder("FILE").StringsVar(&o.reports)
+	c.Flag("agents", "Run on this many machines where nats bench agent waits; --clients is divided among them").Default("0").SetValue(flagval.NewInt64(&o.agents).Min(0).Max(1000))
+	c.Flag("group", "The group of these agents").Default("default").StringVar(&o.group)
 }
 
 // bindEngine is for the benchmarks that both engines can run.
@@ -57,10 +61,31 @@ func (o *common) check() error {
 	if o.msgs <= 0 {
 		return fail.Usagef("number of messages should be greater than 0")
 	}
+	if o.agents > o.clients {
+		return fail.Usagef("--agents %d: every one needs a client, and --clients is %d", o.agents, o.clients)
+	}
+	if err := groupName(o.group); err != nil {
+		return err
+	}
 	for _, name := range o.reports {
 		if _, err := reportFormat(name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// alone refuses --agents where one process does it all; what says what that is.
+func (o *common) alone(what string) error {
+	if o.agents > 0 {
+		return fail.Usagef("--agents does not go with %s", what)
+	}
+	return nil
+}
+
+func groupName(name string) error {
+	if flagval.CheckSubject(name, false) != nil || strings.Contains(name, ".") {
+		return fail.Usagef("--group %q: a name of letters, digits, - and _", name)
 	}
 	return nil
 }

@@ -53,6 +53,9 @@ func checkPubsub(o *pubsubOptions) error {
 	if err := o.common.check(); err != nil {
 		return err
 	}
+	if err := o.alone("both sides in one process: run bench sub and bench pub"); err != nil {
+		return err
+	}
 	if err := o.pacing.check(); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/agents"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/term"
@@ -118,7 +119,14 @@ func measure(ctx context.Context, e *env.Env, o common, spec load.Spec) (*meter.
 			}
 		}
 	}
-	return load.Run(ctx, w, spec)
+	if o.agents == 0 || spec.Clients == 0 {
+		return load.Run(ctx, w, spec)
+	}
+	nc, err := e.Nats.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return agents.Control(ctx, w, nc, o.group, int(o.agents), spec)
 }
 
 // publishReport writes the files, prints the result and returns the error of the run, or the first of its own.

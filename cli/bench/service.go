@@ -89,6 +89,9 @@ func serveVerb(shared *common) command.Node {
 			if err := shared.check(); err != nil {
 				return err
 			}
+			if err := shared.alone("a server that runs until it is stopped"); err != nil {
+				return err
+			}
 			return subscribable(o.subject)
 		},
 		Run: func(ctx context.Context, e *env.Env, o serveOptions) error { return runServe(ctx, e, *shared, o) },

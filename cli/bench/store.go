@@ -81,6 +81,11 @@ func checkStore(shared *jsCommon, o *storeOptions) error {
 	if o.creation.cleanup && !o.creation.create {
 		return fail.Usagef("--cleanup deletes what --create made: give both")
 	}
+	if o.creation.cleanup {
+		if err := shared.alone("--cleanup"); err != nil {
+			return err
+		}
+	}
 	return publishable(o.subject)
 }
 

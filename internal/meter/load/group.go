@@ -30,7 +30,8 @@ type side struct {
 	// delivery is the account of all clients together, where they do not have their own; nil otherwise.
 	delivery func(context.Context) *meter.Delivery
 	account  *meter.Delivery
-	target   int64 // messages of all clients together, 0 without a number
+	opened   time.Duration // when the clients were let go
+	target   int64         // messages of all clients together, 0 without a number
 }
 
 // worker is one client.
@@ -137,6 +138,9 @@ func (g *group) open(ctx context.Context, connected chan struct{}, cancel contex
 			cancel(err)
 			return
 		}
+	}
+	for _, s := range g.sides {
+		s.opened = s.run.Now()
 	}
 	close(g.gate)
 }

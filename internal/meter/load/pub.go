@@ -76,10 +76,10 @@ type publisher struct {
 	out     outlet
 	src     *source
 	spec    *Spec
-	confirm *confirmer // nil for a storer
-	stored  bool       // the outlet is a storer
-	sent    int64      // handed over, warm-up included
-	counted int64      // of these: after the warm-up
+	confirm *meter.Confirmer // nil for a storer
+	stored  bool             // the outlet is a storer
+	sent    int64            // handed over, warm-up included
+	counted int64            // of these: after the warm-up
 	start   time.Duration
 }
 
@@ -96,8 +96,8 @@ func (p *publisher) send(ctx context.Context) error {
 		p.stored = true
 		st.begin(ctx)
 	} else {
-		p.confirm = newConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.wireBytes)
-		defer p.confirm.stop()
+		p.confirm = meter.NewConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.wireBytes)
+		defer p.confirm.Stop()
 	}
 	switch {
 	case schedule != nil:
@@ -208,13 +208,13 @@ func (p *publisher) stream(ctx context.Context) error {
 
 func (p *publisher) offer(from time.Duration, step int) {
 	if p.confirm != nil {
-		p.confirm.offer(from, step)
+		p.confirm.Offer(from, step)
 	}
 }
 
 func (p *publisher) flushed() {
 	if p.confirm != nil {
-		p.confirm.flushed()
+		p.confirm.Flushed()
 	}
 }
 

@@ -46,7 +46,7 @@ func Run(ctx context.Context, w World, spec Spec) (*meter.Report, error) {
 	}
 	g.fill(r)
 	if err == nil {
-		if err = judge(r); err != nil {
+		if err = Judge(r); err != nil {
 			r.Outcome = meter.Lossy
 		}
 	}
@@ -124,6 +124,7 @@ func (g *group) fill(r *meter.Report) {
 			c := w.Client(s.kind.Covers)
 			c.Number += g.spec.FirstClient
 			c.Agent = g.spec.Agent
+			c.Start -= s.opened // machines have no other moment in common
 			c.WireBytes, c.Delivery = w.extra.WireBytes, w.extra.Delivery
 			c.Denied, c.Unconfirmed = w.extra.Denied, w.extra.Unconfirmed
 			if w.err != nil {
@@ -150,8 +151,8 @@ func (g *group) fill(r *meter.Report) {
 	}
 }
 
-// judge is the error of a run all of whose clients ended well and that lost something all the same.
-func judge(r *meter.Report) error {
+// Judge is the error of a run all of whose clients ended well and that lost something all the same.
+func Judge(r *meter.Report) error {
 	for _, s := range r.Sides {
 		t := s.Total
 		if d := t.Delivery; d != nil && !d.Clean() {

@@ -46,11 +46,10 @@ type Spec struct {
 	Stream Stream `json:"stream,omitzero"`
 	Bucket Bucket `json:"bucket,omitzero"`
 
-	Agent        string        `json:"agent,omitempty"`         // the name of the machine, when several take part
-	FirstClient  int           `json:"first_client,omitempty"`  // clients of the machines before this one
-	AllClients   int           `json:"all_clients,omitempty"`   // of all machines, 0 when there is one
-	FirstMessage int64         `json:"first_message,omitempty"` // messages of the machines before this one
-	StartIn      time.Duration `json:"-"`
+	Agent        string `json:"agent,omitempty"`         // the name of the machine, when several take part
+	FirstClient  int    `json:"first_client,omitempty"`  // clients of the machines before this one
+	AllClients   int    `json:"all_clients,omitempty"`   // of all machines, 0 when there is one
+	FirstMessage int64  `json:"first_message,omitempty"` // messages of the machines before this one
 }
 
 // Pace is a stretch of a schedule, as meter.Segment.

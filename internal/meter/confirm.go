@@ -1,18 +1,16 @@
-package load
+package meter
 
 import (
 	"context"
 	"runtime"
 	"sync"
 	"time"
-
-	"github.com/natskit/natskit/internal/meter"
 )
 
-// confirmer learns how long the server takes to confirm what a publisher handed over: it sends PINGs behind the messages and
+// Confirmer learns how long the server takes to confirm what a publisher handed over: it sends PINGs behind the messages and
 // times the PONGs. The publisher never waits for it but when the server is far behind.
-type confirmer struct {
-	probe *meter.Probe
+type Confirmer struct {
+	probe *Probe
 	ping  func(context.Context) error
 	// written counts the bytes on the connection. While sampling, the publisher lets the PING go first: at full speed it would
 	// find the connection busy for ever.
@@ -35,15 +33,15 @@ type handed struct {
 	step int32
 }
 
-// The limits of a confirmer: PINGs under way at the same time, messages waiting for one.
+// The limits of a Confirmer: PINGs under way at the same time, messages waiting for one.
 const (
 	pingsInFlight = 16
 	maxPending    = 1 << 20
 )
 
-// newConfirmer starts a confirmer; stop ends it, and ctx its PINGs.
-func newConfirmer(ctx context.Context, probe *meter.Probe, single bool, ping func(context.Context) error, written func() int64) *confirmer {
-	c := &confirmer{probe: probe, ping: ping, written: written, single: single, wake: make(chan struct{}, pingsInFlight)}
+// NewConfirmer starts a Confirmer; Stop ends it, and ctx its PINGs.
+func NewConfirmer(ctx context.Context, probe *Probe, single bool, ping func(context.Context) error, written func() int64) *Confirmer {
+	c := &Confirmer{probe: probe, ping: ping, written: written, single: single, wake: make(chan struct{}, pingsInFlight)}
 	c.room = sync.NewCond(&c.mu)
 	n := pingsInFlight
 	if single {
@@ -55,15 +53,15 @@ func newConfirmer(ctx context.Context, probe *meter.Probe, single bool, ping fun
 	return c
 }
 
-// offer notes a message that is about to be written. step is its step of the schedule, -1 without one.
-func (c *confirmer) offer(from time.Duration, step int) {
+// Offer notes a message that is about to be written. step is its step of the schedule, -1 without one.
+func (c *Confirmer) Offer(from time.Duration, step int) {
 	if !c.single || len(c.staged) == 0 {
 		c.staged = append(c.staged, handed{from, int32(step)})
 	}
 }
 
-// flushed says that what was offered has been written to the connection: a PING from now on comes behind it.
-func (c *confirmer) flushed() {
+// Flushed says that what was offered has been written to the connection: a PING from now on comes behind it.
+func (c *Confirmer) Flushed() {
 	if len(c.staged) == 0 {
 		return
 	}
@@ -91,13 +89,13 @@ func (c *confirmer) flushed() {
 }
 
 // idle reports that no PING is due or under way, as when one failed.
-func (c *confirmer) idle() bool {
+func (c *Confirmer) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stopped || len(c.pending) == 0 && c.flying == 0
 }
 
-func (c *confirmer) confirm(ctx context.Context) {
+func (c *Confirmer) confirm(ctx context.Context) {
 	var mine []handed
 	for range c.wake {
 		c.mu.Lock()
@@ -127,16 +125,16 @@ func (c *confirmer) confirm(ctx context.Context) {
 }
 
 // record adds a latency to the probe. The caller holds the lock: nobody else records latencies of this probe.
-func (c *confirmer) record(d, now time.Duration, step int) {
+func (c *Confirmer) record(d, now time.Duration, step int) {
 	if step >= 0 {
 		c.probe.Step(step, d, now)
 	}
 	c.probe.Latency(d, now)
 }
 
-// stop waits for the confirmations under way.
-func (c *confirmer) stop() {
-	c.flushed()
+// Stop waits for the confirmations under way.
+func (c *Confirmer) Stop() {
+	c.Flushed()
 	close(c.wake)
 	c.wg.Wait()
 }
