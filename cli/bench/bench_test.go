@@ -171,7 +171,7 @@ func TestTooFewMessages(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t)
 		c := clitest.New(t, Command()).Server(srv.URL())
-		c.Fails(fail.NoAnswer, "bench sub b --wait 100ms"+engine, "0 of 100000 messages: the first message did not come within 100ms")
+		c.Fails(fail.NoAnswer, "bench sub nobody --wait 100ms"+engine, "0 of 100000 messages: the first message did not come within 100ms")
 		sub := c.Start("bench sub b --msgs 50 --idle 200ms --json" + engine)
 		srv.AwaitInterest("b")
 		testkit.Publish(t, srv.Conn(), "b", 20, "12345")
