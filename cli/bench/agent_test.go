@@ -34,7 +34,7 @@ func TestAgents(t *testing.T) {
 	if n := testkit.State(t, srv.JS(), "benchstream").Msgs; n != 500 {
 		t.Errorf("%d messages are stored", n)
 	}
-	c.Fails(fail.NotFound, "bench js ordered --stream NOPE --clients 2 --agents 2", "agent one: getting stream 'NOPE'")
+	c.Fails(fail.NotFound, "bench js ordered --stream NOPE --clients 2 --agents 2", "nats: error: agent ", "getting stream 'NOPE'")
 	run := c.Start("bench pub b --msgs 1000000000 --throughput 2000 --clients 2 --agents 2 --json")
 	before, _ := srv.Server().Varz(nil)
 	testkit.Eventually(t, 20e9, "messages flow", func() bool { v, _ := srv.Server().Varz(nil); return v.InMsgs > before.InMsgs+300 })

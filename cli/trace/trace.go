@@ -117,7 +117,8 @@ func gather(ctx context.Context, e *env.Env, nc *nats.Conn, o traceOptions) ([]*
 		return nil, err
 	}
 	var events []*event
-	for expected := 1; len(events) < expected; {
+	// Any server may be the first to report, each tells how many it sent the message on to.
+	for expected, started := 1, false; len(events) < expected || !started; {
 		msg, err := sub.NextMsgWithContext(ctx)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
@@ -134,6 +135,7 @@ func gather(ctx context.Context, e *env.Env, nc *nats.Conn, o traceOptions) ([]*
 		}
 		events = append(events, ev)
 		expected += ev.Hops
+		started = started || ev.hop() == ""
 	}
 	return events, nil
 }
