@@ -125,15 +125,15 @@ func TestSubscriber(t *testing.T) {
 // TestSubscriberSlow publishes all before the sink takes its second message.
 func TestSubscriberSlow(t *testing.T) {
 	t.Parallel()
-	const total = 200_000 // about 7 MB of frames
+	const total = 60_000 // about 2 MB of frames
 	rows := []struct {
 		name         string
 		memory, disk int64
 		drops        bool
 	}{
 		{"in memory", 32 << 20, -1, false},
-		{"on disk", 1 << 20, 64 << 20, false},
-		{"dropped", 1 << 20, 2 << 20, true},
+		{"on disk", 256 << 10, 64 << 20, false},
+		{"dropped", 256 << 10, 512 << 10, true},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
