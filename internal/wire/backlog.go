@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,7 +10,8 @@ import (
 const (
 	maxChunk = 128 << 10
 	minChunk = 16 << 10
-	spare    = 4 // free chunks kept for reuse
+	spare    = 4 << 20 // free chunks kept for reuse
+	trusted  = 1 << 20 // a partial frame up to this size gets its memory at once, a larger one as it arrives
 )
 
 // chunk is a piece of the stream: whole frames and the time marks before them.
@@ -33,6 +35,7 @@ type backlog struct {
 	mu      sync.Mutex
 	queue   []*chunk // in order; the last one is being written
 	free    [][]byte
+	freed   int64 // their size
 	mem     int64 // capacity of the chunks in memory
 	disk    spill
 	msgs    int64 // messages and bytes not consumed
@@ -48,7 +51,8 @@ type backlog struct {
 	fill     int // bytes in cur.buf; a partial frame is cur.buf[cur.end:fill]
 	last     time.Time
 	spilling bool
-	dropping uint64 // messages dropped in the present episode
+	dropping uint64    // messages dropped in the present episode
+	worst    time.Time // when the latest were
 }
 
 func newBacklog(memory, disk int64, dir string, note func(Event)) *backlog {
@@ -116,8 +120,11 @@ func (b *backlog) cut() bool {
 // roll begins a new chunk with the partial frame of the one before, which is sealed and goes where there is room for it.
 func (b *backlog) roll(need int) {
 	partial := b.cur.buf[b.cur.end:b.fill]
-	// A large message gets memory as it arrives, not as it announces itself.
-	size := max(b.size, min(max(need, 2*len(partial)), 4*len(partial))+minRead+2*markLen)
+	size := max(need, 2*len(partial))
+	if size > trusted {
+		size = min(size, max(4*len(partial), trusted))
+	}
+	size = max(b.size, size+minRead+2*markLen)
 	b.mu.Lock()
 	next := &chunk{buf: b.buffer(size)}
 	putMark(next.buf, b.last)
@@ -139,7 +146,7 @@ func (b *backlog) roll(need int) {
 // place decides where the sealed chunk, the last of the queue, stays: in memory, on disk or nowhere. The one that the reader is at stays.
 func (b *backlog) place(c, next *chunk) []Event {
 	if len(b.queue) == 1 || b.mem+int64(len(next.buf)) <= b.memLimit {
-		return b.recovered(false)
+		return b.recovered()
 	}
 	var ev []Event
 	unread := c.buf[:c.end]
@@ -151,7 +158,7 @@ func (b *backlog) place(c, next *chunk) []Event {
 	if off >= 0 {
 		c.off = off
 		b.recycle(c)
-		ev = append(ev, b.recovered(true)...)
+		ev = append(ev, b.recovered()...)
 		if !b.spilling {
 			b.spilling = true
 			ev = append(ev, Event{Kind: Spilling})
@@ -168,13 +175,14 @@ func (b *backlog) place(c, next *chunk) []Event {
 		ev = append(ev, Event{Kind: Dropping})
 	}
 	b.dropping += uint64(c.msgs)
+	b.worst = b.last
 	return ev
 }
 
-// recovered ends an episode of drops, and of spilling when disk is false.
-func (b *backlog) recovered(disk bool) []Event {
-	b.spilling = b.spilling && disk
-	if b.dropping == 0 {
+// recovered ends episodes: of spilling when nothing is left on disk, of drops when there were none for a while.
+func (b *backlog) recovered() []Event {
+	b.spilling = b.spilling && b.disk.live > 0
+	if b.dropping == 0 || b.last.Sub(b.worst) < calm {
 		return nil
 	}
 	n := b.dropping
@@ -182,21 +190,28 @@ func (b *backlog) recovered(disk bool) []Event {
 	return []Event{{Kind: Dropped, Messages: n}}
 }
 
-// buffer returns memory for a chunk; under the lock.
+// calm is how long a backlog must take everything before its drops are told of as over.
+const calm = time.Second
+
+// buffer returns memory of at least size for a chunk; under the lock.
 func (b *backlog) buffer(size int) []byte {
-	if n := len(b.free); size == b.size && n > 0 {
-		buf := b.free[n-1]
-		b.free = b.free[:n-1]
-		return buf
+	for i, buf := range b.free {
+		if len(buf) >= size && len(buf) <= 2*size {
+			b.free = slices.Delete(b.free, i, i+1)
+			b.freed -= int64(len(buf))
+			return buf
+		}
 	}
 	return make([]byte, size)
 }
 
 // recycle takes the memory of a chunk away; under the lock.
 func (b *backlog) recycle(c *chunk) {
-	b.mem -= int64(len(c.buf))
-	if len(c.buf) == b.size && len(b.free) < spare {
+	n := int64(len(c.buf))
+	b.mem -= n
+	if b.freed+n <= spare {
 		b.free = append(b.free, c.buf)
+		b.freed += n
 	}
 	c.buf = nil
 }

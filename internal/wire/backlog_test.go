@@ -56,7 +56,7 @@ func (s *script) put(n int) {
 	}
 	copy(room, s.partial[:n])
 	s.partial = s.partial[n:]
-	b := s.b.commit(n, time.Unix(0, int64(s.next)))
+	b := s.b.commit(n, time.UnixMilli(int64(s.next)))
 	end, msgs := 0, 0
 	s.in.reset()
 	s.in.need = 0

@@ -84,7 +84,7 @@ func TestDialNoEcho(t *testing.T) {
 	if err := errors.Join(w.Pub("a", "", nil, nil), w.Flush(), c.Ping(testContext(t))); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(c.buf[c.r:c.w], []byte("MSG")) {
+	if bytes.Contains(c.buf[c.r:c.w], []byte("MSG a ")) {
 		t.Errorf("our own message came back: %q", c.buf[c.r:c.w])
 	}
 }

@@ -30,8 +30,9 @@ func received(t *testing.T, url, subject string) func(n int) []*nats.Msg {
 	flush(t, nc)
 	return func(n int) (all []*nats.Msg) {
 		t.Helper()
+		ctx := testContext(t)
 		for range n {
-			m, err := sub.NextMsgWithContext(testContext(t))
+			m, err := sub.NextMsgWithContext(ctx)
 			if err != nil {
 				t.Fatalf("after %d of %d messages: %v", len(all), n, err)
 			}
@@ -153,7 +154,7 @@ func TestPublisher(t *testing.T) {
 	c := dial(t, testOptions(s.ClientURL()))
 	p := NewPublisher(testContext(t), c, false)
 	defer p.Close()
-	const n = 50_000
+	const n = 20_000
 	for i := range n {
 		if err := p.Publish("p", "", nil, fmt.Appendf(nil, "message number %d", i)); err != nil {
 			t.Fatal(err)

@@ -46,10 +46,10 @@ const (
 	Reconnected   EventKind = "reconnected"    // to URL, after Away; what was published meanwhile was missed
 	LameDuck      EventKind = "lame_duck"      // the server at URL will close its connections soon
 	ServerError   EventKind = "server_error"   // Err; the connection stays
-	Spilling      EventKind = "spilling"       // the backlog is going to disk
+	Spilling      EventKind = "spilling"       // the backlog is going to disk; told again only after all came back from there
 	SpillFailed   EventKind = "spill_failed"   // Err; the backlog has only memory from now on
 	Dropping      EventKind = "dropping"       // the backlog is full: what comes is being dropped
-	Dropped       EventKind = "dropped"        // there is room again; Messages were dropped since Dropping
+	Dropped       EventKind = "dropped"        // all that came for a second was kept; Messages were dropped since Dropping
 )
 
 // Event is something that happens to a Subscriber. Which fields are set depends on the kind.

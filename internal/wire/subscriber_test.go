@@ -125,15 +125,15 @@ func TestSubscriber(t *testing.T) {
 // TestSubscriberSlow publishes all before the sink takes its second message.
 func TestSubscriberSlow(t *testing.T) {
 	t.Parallel()
-	const total = 200_000 // about 7 MB of frames
+	const total = 60_000 // about 2 MB of frames
 	rows := []struct {
 		name         string
 		memory, disk int64
 		drops        bool
 	}{
 		{"in memory", 32 << 20, -1, false},
-		{"on disk", 1 << 20, 64 << 20, false},
-		{"dropped", 1 << 20, 2 << 20, true},
+		{"on disk", 256 << 10, 64 << 20, false},
+		{"dropped", 256 << 10, 512 << 10, true},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
@@ -141,37 +141,12 @@ func TestSubscriberSlow(t *testing.T) {
 			srv := startServer(t, "")
 			ev := newEvents()
 			s := open(t, Config{Options: testOptions(srv.ClientURL()), Memory: r.memory, Disk: r.disk, Dir: t.TempDir(), Event: ev.add}, "s")
-			began, goOn := make(chan struct{}), make(chan struct{})
-			got, lost, next := 0, 0, 0
+			sink := &slowSink{s: s, total: total, began: make(chan struct{}), goOn: make(chan struct{})}
 			done := make(chan error)
-			ctx, cancel := context.WithCancelCause(testContext(t))
-			go func() {
-				done <- s.Run(ctx, Sink{
-					Msg: func(m *Msg) error {
-						if got == 0 {
-							close(began)
-							<-goOn
-						}
-						got++
-						lost += int(m.Lost)
-						next += int(m.Lost)
-						if n, _ := number(m.Payload[6:]); n != next {
-							return fmt.Errorf("message %d came where %d was due", n, next)
-						}
-						next++
-						return nil
-					},
-					Tick: func() error { // the last messages may be among the dropped
-						if n, _ := s.Pending(); n == 0 && uint64(got)+s.Dropped() == total {
-							return ErrStop
-						}
-						return nil
-					},
-					Every: time.Millisecond,
-				})
-			}()
+			ctx := testContext(t)
+			go func() { done <- s.Run(ctx, Sink{Msg: sink.take, Tick: sink.look, Every: time.Millisecond}) }()
 			publish(t, srv.ClientURL(), "s", total)
-			<-began
+			<-sink.began
 			for s.Stats().InMsgs < total {
 				select {
 				case <-ev.news:
@@ -181,14 +156,13 @@ func TestSubscriberSlow(t *testing.T) {
 					t.Fatalf("only %+v", s.Stats())
 				}
 			}
-			close(goOn)
+			close(sink.goOn)
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
-			cancel(nil)
 			dropped := int(s.Dropped())
-			if got+dropped != total || lost > dropped || (dropped > 0) != r.drops {
-				t.Errorf("%d handled, %d dropped, %d of them noted between messages", got, dropped, lost)
+			if sink.got+dropped != total || sink.lost > dropped || (dropped > 0) != r.drops {
+				t.Errorf("%d handled, %d dropped, %d of them noted between messages", sink.got, dropped, sink.lost)
 			}
 			if r.name != "in memory" {
 				ev.wait(t, Spilling, 1)
@@ -198,6 +172,37 @@ func TestSubscriberSlow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slowSink stands still at its first message until told to go on, and checks that the rest come in order.
+type slowSink struct {
+	s               *Subscriber
+	total           int
+	got, lost, next int
+	began, goOn     chan struct{}
+}
+
+func (k *slowSink) take(m *Msg) error {
+	if k.got == 0 {
+		close(k.began)
+		<-k.goOn
+	}
+	k.got++
+	k.lost += int(m.Lost)
+	k.next += int(m.Lost)
+	if n, _ := number(m.Payload[6:]); n != k.next {
+		return fmt.Errorf("message %d came where %d was due", n, k.next)
+	}
+	k.next++
+	return nil
+}
+
+// look ends Run when everything is accounted for: the last messages may be among the dropped.
+func (k *slowSink) look() error {
+	if n, _ := k.s.Pending(); n == 0 && k.got+int(k.s.Dropped()) == k.total {
+		return ErrStop
+	}
+	return nil
 }
 
 func TestSubscriberDenied(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds what a test waits for; nothing depends on its length.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()
