@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +111,7 @@ func runReply(ctx context.Context, e *env.Env, o replyOptions) error {
 	case o.echo:
 		o.responder = nil
 	case o.responder != nil:
-		r.exec = childEnv(e)
+		r.exec = e.Child()
 	case !o.bodySet:
 		o.echo = true
 		e.Say("No body or command supplied, enabling echo mode")
@@ -129,19 +128,6 @@ func runReply(ctx context.Context, e *env.Env, o replyOptions) error {
 		err = cerr
 	}
 	return fail.Ended(ctx, err)
-}
-
-// childEnv is how commands are run: without the secrets of this connection in their environment.
-func childEnv(e *env.Env) payload.Exec {
-	secrets := contexts.SecretsOf(e.Nats.Effective())
-	x := payload.Exec{Run: e.Exec, Environ: e.Environ()}
-	for _, pair := range x.Environ {
-		key, value, _ := strings.Cut(pair, "=")
-		if value != "" && slices.Contains(secrets, value) {
-			x.Secrets = append(x.Secrets, key)
-		}
-	}
-	return x
 }
 
 // run answers until the count is reached or ctx ends. What had arrived by then is still answered, within --timeout.

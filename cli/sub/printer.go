@@ -3,12 +3,10 @@ package sub
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natskit/natskit/contexts"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/payload"
@@ -36,7 +34,7 @@ type printer struct {
 func newPrinter(ctx context.Context, e *env.Env, o *subOptions) (*printer, error) {
 	p := &printer{e: e, o: o}
 	if o.translator != nil {
-		p.exec = childEnv(e)
+		p.exec = e.Child()
 		p.values.Clock = e.Clock
 	}
 	var err error
@@ -58,19 +56,6 @@ func newPrinter(ctx context.Context, e *env.Env, o *subOptions) (*printer, error
 		p.feed = e.Out.Feed()
 	}
 	return p, nil
-}
-
-// childEnv is how commands are run: without the secrets of this connection in their environment.
-func childEnv(e *env.Env) payload.Exec {
-	secrets := contexts.SecretsOf(e.Nats.Effective())
-	x := payload.Exec{Run: e.Exec, Environ: e.Environ()}
-	for _, pair := range x.Environ {
-		key, value, _ := strings.Cut(pair, "=")
-		if value != "" && slices.Contains(secrets, value) {
-			x.Secrets = append(x.Secrets, key)
-		}
-	}
-	return x
 }
 
 // show writes one message; key is what a report by subscription counts it under.

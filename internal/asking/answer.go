@@ -10,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natskit/natskit/contexts"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/payload"
 	"github.com/natskit/natskit/internal/publish"
@@ -79,22 +78,9 @@ func newOutput(e *env.Env, o *Options) *output {
 		out.feed = e.Out.Feed()
 	}
 	if o.translator != nil {
-		out.exec = childEnv(e)
+		out.exec = e.Child()
 	}
 	return out
-}
-
-// childEnv is how commands are run: without the secrets of this connection in their environment.
-func childEnv(e *env.Env) payload.Exec {
-	secrets := contexts.SecretsOf(e.Nats.Effective())
-	x := payload.Exec{Run: e.Exec, Environ: e.Environ()}
-	for _, pair := range x.Environ {
-		key, value, _ := strings.Cut(pair, "=")
-		if value != "" && slices.Contains(secrets, value) {
-			x.Secrets = append(x.Secrets, key)
-		}
-	}
-	return x
 }
 
 // show writes one reply to request number n.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/nats.go"
@@ -108,4 +110,17 @@ func (e *Env) Say(format string, args ...any) {
 		now = now.UTC()
 	}
 	e.IO.Say(now, format, args...)
+}
+
+// Child is how programs are run for messages: in the environment of this process without the secrets of the connection.
+func (e *Env) Child() payload.Exec {
+	secrets := contexts.SecretsOf(e.Nats.Effective())
+	x := payload.Exec{Run: e.Exec, Environ: e.Environ()}
+	for _, pair := range x.Environ {
+		key, value, _ := strings.Cut(pair, "=")
+		if value != "" && slices.Contains(secrets, value) {
+			x.Secrets = append(x.Secrets, key)
+		}
+	}
+	return x
 }

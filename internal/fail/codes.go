@@ -57,6 +57,10 @@ func CodeOf(err error) Code {
 	if code, ok := apiCode(err); ok {
 		return code
 	}
+	// A pipe that broke is a reader that went away only when it is ours; a socket's is a lost connection.
+	if op := (*net.OpError)(nil); errors.Is(err, syscall.EPIPE) && errors.As(err, &op) {
+		return Unreachable
+	}
 	for _, f := range families {
 		for _, known := range f.errors {
 			if errors.Is(err, known) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -25,6 +26,7 @@ func TestCodeOf(t *testing.T) {
 	}{
 		{nil, fail.OK},
 		{&os.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}, fail.OK},
+		{&net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}, fail.Unreachable},
 		{errors.New("boom"), fail.Failure},
 		{fail.Usagef("bad flag"), fail.Usage},
 		{fmt.Errorf("connecting: %w", nats.ErrNoServers), fail.Unreachable},

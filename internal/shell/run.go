@@ -218,7 +218,10 @@ func (r *run) parse() (halted bool, err error) {
 	app.UsageWriter(&help).ErrorWriter(&errs).Terminate(func(status int) { panic(halt{status}) })
 	defer func() {
 		v := recover()
-		_, werr := r.e.IO.Out.Write(help.Bytes())
+		var werr error
+		if help.Len() > 0 {
+			_, werr = r.e.IO.Out.Write(help.Bytes())
+		}
 		if errs.Len() > 0 {
 			r.e.IO.Line(strings.TrimRight(errs.String(), "\n"))
 		}
