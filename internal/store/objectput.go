@@ -24,7 +24,7 @@ const DefaultChunk = 128 << 10
 
 const (
 	chunkHeader = "Chunk" // the number of a chunk within its object, from 0: how an upload finds out what arrived
-	maxRepairs  = 5
+	maxRepairs  = 10
 )
 
 // PutObject says what is stored.
