@@ -26,7 +26,7 @@ func led(t *testing.T, f *testkit.ClusterFixture, name string) *jetstream.Cluste
 			return false
 		}
 		info = c.CachedInfo()
-		return info.Cluster.Leader != "" && !slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
+		return info.Cluster != nil && info.Cluster.Leader != "" && !slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
 	})
 	return info.Cluster
 }

@@ -38,7 +38,7 @@ func settled(t *testing.T, f *testkit.ClusterFixture, name string) *jetstream.Cl
 			return false
 		}
 		info = s.CachedInfo()
-		return info.Cluster.Leader != "" && !slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
+		return info.Cluster != nil && info.Cluster.Leader != "" && !slices.ContainsFunc(info.Cluster.Replicas, func(p *jetstream.PeerInfo) bool { return !p.Current || p.Offline })
 	})
 	return info.Cluster
 }
