@@ -98,11 +98,9 @@ func (b *backlog) publish(n, msgs int) {
 	b.msgs += int64(msgs)
 	b.bytes += int64(n)
 	b.mu.Unlock()
-	if msgs > 0 {
-		b.ring()
-	}
 }
 
+// ring wakes the reader up.
 func (b *backlog) ring() {
 	select {
 	case b.wake <- struct{}{}:

@@ -219,7 +219,8 @@ func BenchmarkCount16(b *testing.B) {
 func BenchmarkSubscriber16(b *testing.B) {
 	b.ReportAllocs()
 	c := parsed("MSG bench 1 16\r\n%016d\r\n")
-	s := &Subscriber{clock: clock.System(), d: &dialer{pool: &pool{}}, log: newBacklog(DefaultMemory, DefaultDisk, b.TempDir(), func(Event) {})}
+	s := newSubscriber(Config{Clock: clock.System(), Dir: b.TempDir()})
+	s.d = &dialer{pool: &pool{}}
 	defer func() { _ = s.log.disk.close() }()
 	c.srv = &server{url: &url.URL{}}
 	s.conn, s.out = c, c.Writer()

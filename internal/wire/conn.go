@@ -49,11 +49,12 @@ type Conn struct {
 	seen    int // the frames of control in buf[r:seen] have been dealt with
 	scan    scanner
 	msg     Msg
-	skip    int  // bytes of a body that Count still has to pass over
-	owed    owed // the message they belong to
-	heard   bool // something was read since the deadline was set
-	silent  int  // keepalive pings without an answer
-	drained bool // the last read did not fill the buffer
+	skip    int         // bytes of a body that Count still has to pass over
+	owed    owed        // the message they belong to
+	heard   bool        // something was read since the deadline was set
+	silent  int         // keepalive pings without an answer
+	nudged  atomic.Bool // the next read that times out returns nothing
+	drained bool        // the last read did not fill the buffer
 
 	pingMu sync.Mutex // orders pings on the wire as in pongs
 	pongMu sync.Mutex

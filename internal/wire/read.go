@@ -44,7 +44,13 @@ func (c *Conn) restart() {
 	}
 }
 
-// receive reads once from the socket, with keepalives while nothing comes.
+// nudge makes a blocked receive return with nothing, or the next one.
+func (c *Conn) nudge() {
+	c.nudged.Store(true)
+	_ = c.nc.SetReadDeadline(longAgo)
+}
+
+// receive reads once from the socket, with keepalives while nothing comes. It returns no bytes and no error after a nudge.
 func (c *Conn) receive(p []byte) (int, error) {
 	for {
 		n, err := c.nc.Read(p)
@@ -70,6 +76,12 @@ func (c *Conn) receive(p []byte) (int, error) {
 			return 0, err
 		case c.ctx.Err() != nil:
 			return 0, context.Cause(c.ctx)
+		case c.nudged.Swap(false):
+			c.restart()
+			if c.ctx.Err() != nil {
+				return 0, context.Cause(c.ctx)
+			}
+			return 0, nil
 		}
 		if err := c.keepalive(); err != nil {
 			return 0, err

@@ -31,8 +31,8 @@ type Config struct {
 	Memory, Disk int64
 	// Dir is where the backlog goes when it does not fit in memory; empty is the system's directory for temporary files.
 	Dir string
-	// Event, which may be nil, is told what happens to the connection and the backlog, when it happens: by the goroutine that reads
-	// the socket, which waits for it meanwhile.
+	// Event, which may be nil, is told what happens to the connection and the backlog, when it happens: one at a time, by the goroutine
+	// of Run or by one in the background. Nothing is read from the socket until it returns.
 	Event func(Event)
 }
 
@@ -83,11 +83,19 @@ type Subscriber struct {
 	clock clock.Clock
 	d     *dialer
 	log   *backlog
-	scan  scanner
 	halt  atomic.Bool // Run is ending
-	since time.Time   // of the present connection
-	gone  time.Time   // when the last one was lost
-	burst int         // bytes read from it without a pause, at the end
+
+	dog   watchdog
+	broke chan error    // why the session ended of which serve met the end
+	ticks chan struct{} // a token: a tick is due
+	due   bool          // the goroutine of Run took the token
+
+	turn  sync.Mutex // held by who reads the socket: what follows is theirs, and the writing side of log
+	live  *session   // nil while away
+	scan  scanner
+	burst int       // bytes read from the connection without a pause, at the end
+	since time.Time // of the present connection
+	gone  time.Time // when the last one was lost
 
 	mu   sync.Mutex
 	conn *Conn // nil while away
@@ -104,15 +112,14 @@ type subscription struct {
 
 // Open connects. With RetryOnFailedConnect it leaves a failure to Run, which goes on trying.
 func Open(ctx context.Context, cfg Config) (*Subscriber, error) {
-	s := &Subscriber{cfg: cfg, clock: cfg.Clock}
-	if s.clock == nil {
-		s.clock = clock.System()
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System()
 	}
+	s := newSubscriber(cfg)
 	var err error
 	if s.d, err = newDialer(cfg.Options, s.clock); err != nil {
 		return nil, err
 	}
-	s.log = newBacklog(limit(cfg.Memory, DefaultMemory), limit(cfg.Disk, DefaultDisk), cfg.Dir, s.event)
 	s.gone = s.clock.Now()
 	c, err := s.d.any(ctx)
 	switch {
@@ -122,6 +129,15 @@ func Open(ctx context.Context, cfg Config) (*Subscriber, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func newSubscriber(cfg Config) *Subscriber {
+	s := &Subscriber{
+		cfg: cfg, clock: cfg.Clock, broke: make(chan error, 1), ticks: make(chan struct{}, 1),
+	}
+	s.dog.relief = make(chan struct{}, 1)
+	s.log = newBacklog(limit(cfg.Memory, DefaultMemory), limit(cfg.Disk, DefaultDisk), cfg.Dir, s.event)
+	return s
 }
 
 func limit(n, standard int64) int64 {

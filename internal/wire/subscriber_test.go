@@ -277,3 +277,51 @@ func TestSubscriberPublishes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSubscriberReadsWhileOutputBlocks is about sinks that are kept elsewhere than at a message: a flush into a full pipe, a long report.
+func TestSubscriberReadsWhileOutputBlocks(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "")
+	for _, where := range []string{"idle", "tick"} {
+		s := open(t, Config{Options: testOptions(srv.ClientURL())}, "s")
+		blocked, goOn := make(chan struct{}), make(chan struct{})
+		block := func() error {
+			select {
+			case <-blocked:
+			default:
+				close(blocked)
+				<-goOn
+			}
+			return nil
+		}
+		got := 0
+		sink := Sink{Msg: func(*Msg) error {
+			if got++; got == 1000 {
+				return ErrStop
+			}
+			return nil
+		}}
+		if where == "idle" {
+			sink.Idle = block
+		} else {
+			sink.Tick, sink.Every = block, time.Millisecond
+		}
+		done := make(chan error)
+		go func() { done <- s.Run(testContext(t), sink) }()
+		<-blocked
+		publish(t, srv.ClientURL(), "s", 1000)
+		for limit := time.Now().Add(patience); s.Stats().InMsgs < 1000; {
+			if time.Now().After(limit) {
+				t.Fatalf("%s: %+v", where, s.Stats())
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n, _ := s.Pending(); n != 1000 {
+			t.Errorf("%s: %d pending", where, n)
+		}
+		close(goOn)
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+}
