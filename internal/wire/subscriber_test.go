@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -314,7 +315,7 @@ func TestSubscriberReadsWhileOutputBlocks(t *testing.T) {
 			if time.Now().After(limit) {
 				t.Fatalf("%s: %+v", where, s.Stats())
 			}
-			time.Sleep(time.Millisecond)
+			runtime.Gosched()
 		}
 		if n, _ := s.Pending(); n != 1000 {
 			t.Errorf("%s: %d pending", where, n)
