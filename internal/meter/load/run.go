@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/internal/fail"
@@ -159,7 +160,7 @@ func Judge(r *meter.Report) error {
 			return fail.Partialf("%d of %d messages were lost, %d came more than once", d.Lost, d.Expected, d.Duplicates+d.Late)
 		}
 		if t.Denied > 0 {
-			return fail.Newf(fail.Unreachable, "%d messages were denied by the server", t.Denied)
+			return fail.Newf(fail.Unreachable, "%d messages were denied by the server: %w", t.Denied, nats.ErrPermissionViolation)
 		}
 		if t.Unconfirmed > 0 {
 			return fail.Partialf("%d messages were not confirmed by the server", t.Unconfirmed)
