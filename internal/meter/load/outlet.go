@@ -67,7 +67,12 @@ func (g *group) dialNats(ctx context.Context, report func(error)) (*client, erro
 		return nil
 	}
 	c.Conn, err = g.w.Dial(ctx, nats.NoReconnect(), called,
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.fail(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				c.refuse.Add(1) // here alone: the connection tells its last error again when it closes
+			}
+			c.fail(err)
+		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.fail(lost(err)) }),
 		nats.ClosedHandler(func(nc *nats.Conn) {
 			if err := nc.LastError(); err != nil {
@@ -91,9 +96,6 @@ func lost(err error) error {
 func (c *client) fail(err error) {
 	if err == nil {
 		return
-	}
-	if errors.Is(err, nats.ErrPermissionViolation) {
-		c.refuse.Add(1)
 	}
 	c.mu.Lock()
 	if c.err == nil {
