@@ -134,6 +134,9 @@ type target struct {
 
 // targets resolves the host of a server URL into one target for each of its addresses.
 func targets(ctx context.Context, raw string) ([]target, error) {
+	if strings.HasPrefix(raw, "embedded:") {
+		return nil, fail.Usagef("an embedded server has no address to measure: pass --server with the URL of one that listens")
+	}
 	full := raw
 	if !strings.Contains(full, "://") {
 		full = "nats://" + full
@@ -141,9 +144,6 @@ func targets(ctx context.Context, raw string) ([]target, error) {
 	u, err := url.Parse(full)
 	if err != nil {
 		return nil, fail.Usagef("server URL %s cannot be read", contexts.RedactURL(raw))
-	}
-	if u.Scheme == "embedded" {
-		return nil, fail.Usagef("an embedded server has no address to measure: pass --server with the URL of one that listens")
 	}
 	host, port := u.Hostname(), u.Port()
 	if port == "" {
