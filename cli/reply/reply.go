@@ -130,71 +130,86 @@ func runReply(ctx context.Context, e *env.Env, o replyOptions) error {
 	return fail.Ended(ctx, err)
 }
 
+// inbox is how many requests may wait for their turn; more than that are dropped, as nats.go does by itself.
+const inbox = 64 * 1024
+
+// listen is what the server sends us: a channel that several subscriptions fill.
+type listen struct {
+	nc             *nats.Conn
+	subject, queue string
+	messages       chan *nats.Msg
+	subs           []*nats.Subscription
+}
+
+// more makes the server send us up to n messages beyond those it was asked for before, without end when n is 0.
+// With an end, other members of the group get what we do not answer.
+func (l *listen) more(n int) error {
+	sub, err := l.nc.ChanQueueSubscribe(l.subject, l.queue, l.messages)
+	if err == nil && n > 0 {
+		err = sub.AutoUnsubscribe(n)
+	}
+	l.subs = append(l.subs, sub)
+	return err
+}
+
+// end makes the server send no more; all that it has sent is in the channel when end returns.
+func (l *listen) end(ctx context.Context) error {
+	for _, sub := range l.subs {
+		if err := sub.Drain(); err != nil && !errors.Is(err, nats.ErrBadSubscription) {
+			return err
+		}
+	}
+	return l.nc.FlushWithContext(ctx)
+}
+
 // run answers until the count is reached or ctx ends. What had arrived by then is still answered, within --timeout.
 func (r *responder) run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	left := int(r.o.count)
-	said := false
-	for {
-		sub, err := r.nc.QueueSubscribeSync(r.o.subject, r.o.queue)
-		if err != nil {
-			return err
-		}
-		if r.o.count > 0 {
-			// The server hands us no more than we answer, so that other members of the group get the rest.
-			if err := sub.AutoUnsubscribe(left); err != nil {
-				return err
-			}
-		}
-		if !said {
-			said = true
-			bounded, cancel := r.e.Nats.Deadline(ctx)
-			err := r.nc.FlushWithContext(bounded)
-			cancel()
-			if err != nil {
-				return err
-			}
-			if err := context.Cause(ctx); err != nil {
-				return err
-			}
-			r.e.Say("Listening on %q in group %q", r.o.subject, r.o.queue)
-		}
-		answered, err := r.serve(ctx, work, sub)
-		left -= answered
-		if err != nil || left <= 0 {
-			return r.drain(ctx, work, cancel, sub, err)
-		}
+	in := &listen{nc: r.nc, subject: r.o.subject, queue: r.o.queue, messages: make(chan *nats.Msg, inbox)}
+	if err := in.more(int(r.o.count)); err != nil {
+		return err
 	}
+	bounded, done := r.e.Nats.Deadline(ctx)
+	err := r.nc.FlushWithContext(bounded)
+	done()
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r.e.Say("Listening on %q in group %q", r.o.subject, r.o.queue)
+	return r.drain(ctx, work, cancel, in, r.serve(ctx, work, in))
 }
 
-// serve takes messages until the subscription or ctx ends, and says how many of them get an answer.
-func (r *responder) serve(ctx, work context.Context, sub *nats.Subscription) (answered int, err error) {
-	for {
-		m, err := sub.NextMsgWithContext(ctx)
-		switch {
-		case errors.Is(err, nats.ErrMaxMessages):
-			return answered, nil
-		case ctx.Err() != nil:
-			return answered, context.Cause(ctx)
-		case err != nil:
-			return answered, err
-		}
-		ok, err := r.accept(work, m)
-		if err != nil {
-			return answered, err
-		}
-		if ok {
-			answered++
-		}
-		if r.o.count > 0 && r.o.count == uint64(r.number) {
-			return answered, nil
+// serve answers messages until the count is reached or ctx ends.
+func (r *responder) serve(ctx, work context.Context, in *listen) error {
+	closed := r.nc.StatusChanged(nats.CLOSED)
+	defer r.nc.RemoveStatusListener(closed)
+	for r.o.count == 0 || r.o.count > uint64(r.number) {
+		select {
+		case m := <-in.messages:
+			if m.Reply == "" && r.o.count > 0 {
+				// It was one of those that we asked for, but it is not one that counts.
+				if err := in.more(1); err != nil {
+					return err
+				}
+			}
+			if err := r.accept(work, m); err != nil {
+				return err
+			}
+		case <-closed:
+			return nats.ErrConnectionClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
-// drain ends the subscription, answers what had arrived and waits until the server has the answers.
-func (r *responder) drain(ctx, work context.Context, cancel func(), sub *nats.Subscription, err error) error {
+// drain ends the subscriptions, answers what had arrived and waits until the server has the answers.
+func (r *responder) drain(ctx, work context.Context, cancel func(), in *listen, err error) error {
 	if err != nil && ctx.Err() == nil {
 		cancel()
 		r.running.Wait()
@@ -205,7 +220,7 @@ func (r *responder) drain(ctx, work context.Context, cancel func(), sub *nats.Su
 	defer done()
 	defer context.AfterFunc(tail, cancel)()
 	if r.nc.IsConnected() && ctx.Err() != nil {
-		r.rest(tail, work, sub)
+		r.rest(tail, work, in)
 	}
 	r.running.Wait()
 	if r.nc.IsConnected() {
@@ -218,26 +233,27 @@ func (r *responder) drain(ctx, work context.Context, cancel func(), sub *nats.Su
 }
 
 // rest answers what the server had sent before it learned that we end.
-func (r *responder) rest(tail, work context.Context, sub *nats.Subscription) {
-	if sub.Drain() != nil {
+func (r *responder) rest(tail, work context.Context, in *listen) {
+	if in.end(tail) != nil {
 		return
 	}
 	for {
-		m, err := sub.NextMsgWithContext(tail)
-		if err != nil {
-			return
-		}
-		if _, err := r.accept(work, m); err != nil {
+		select {
+		case m := <-in.messages:
+			if r.accept(work, m) != nil {
+				return
+			}
+		default:
 			return
 		}
 	}
 }
 
-// accept shows a request and has it answered beside us. ok is false when it asks for no answer.
-func (r *responder) accept(work context.Context, m *nats.Msg) (ok bool, err error) {
+// accept shows a request and has it answered beside us. A message that asks for no answer is only told of.
+func (r *responder) accept(work context.Context, m *nats.Msg) error {
 	if m.Reply == "" {
 		r.e.Say("Could not publish reply: %s on %q", nats.ErrMsgNoReply, m.Subject)
-		return false, nil
+		return nil
 	}
 	r.number++
 	h := &handled{Number: r.number, Subject: m.Subject, Reply: m.Reply, Headers: m.Header, Time: r.e.Clock.Now(), body: m.Data}
@@ -247,19 +263,19 @@ func (r *responder) accept(work context.Context, m *nats.Msg) (ok bool, err erro
 			r.e.Say("%s", line)
 		}
 		if err := r.feed.Emit(h); err != nil {
-			return false, err
+			return err
 		}
 	}
 	select {
 	case r.slots <- struct{}{}:
 	case <-work.Done():
-		return false, context.Cause(work)
+		return context.Cause(work)
 	}
 	r.running.Go(func() {
 		defer func() { <-r.slots }()
 		r.handle(work, m, h)
 	})
-	return true, nil
+	return nil
 }
 
 // handle answers one request.

@@ -24,19 +24,11 @@ func setup(t *testing.T) (*clitest.CLI, *testkit.NATS) {
 // respond answers requests on the subject with each body in turn, all for one request.
 func respond(t *testing.T, srv *testkit.NATS, subject string, bodies ...string) {
 	t.Helper()
-	nc := srv.Conn()
-	sub, err := nc.Subscribe(subject, func(m *nats.Msg) {
+	testkit.Handle(t, srv.Conn(), subject, func(m *nats.Msg) {
 		for _, b := range bodies {
 			_ = m.Respond([]byte(strings.ReplaceAll(b, "%", string(m.Data))))
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sub.Unsubscribe() })
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOne(t *testing.T) {
@@ -64,11 +56,9 @@ func TestOne(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	c, srv := setup(t)
-	if _, err := srv.Conn().Subscribe("svc", func(m *nats.Msg) {
+	testkit.Handle(t, srv.Conn(), "svc", func(m *nats.Msg) {
 		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"B": {"2"}, "A": {m.Header.Get("X")}}, Data: []byte("\x1b[1m\n")})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	r := c.TTY(80).OK("req svc x -H 'X: y'")
 	if r.Out != "\\x1b[1m\n\n" || !regexp.MustCompile(`rtt \S+\n\S+ A: y\n\S+ B: 2\n\S+ \n$`).MatchString(r.Err) {
 		t.Errorf("stdout %q stderr %q", r.Out, r.Err)
@@ -153,13 +143,11 @@ func TestManyAreShownAndSummedUp(t *testing.T) {
 func TestPartOfTheRequestsAnswered(t *testing.T) {
 	t.Parallel()
 	c, srv := setup(t)
-	if _, err := srv.Conn().Subscribe("odd", func(m *nats.Msg) {
+	testkit.Handle(t, srv.Conn(), "odd", func(m *nats.Msg) {
 		if string(m.Data) != "2" {
 			_ = m.Respond(m.Data)
 		}
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	r := c.Fails(fail.Partial, "req odd '{{Count}}' --count 3 --raw --timeout 100ms", "1 of 3 requests were not answered")
 	if r.Out != "1\n3\n" {
 		t.Errorf("stdout is %q", r.Out)
@@ -169,11 +157,9 @@ func TestPartOfTheRequestsAnswered(t *testing.T) {
 func TestServiceErrorsFail(t *testing.T) {
 	t.Parallel()
 	c, srv := setup(t)
-	if _, err := srv.Conn().Subscribe("svc", func(m *nats.Msg) {
+	testkit.Handle(t, srv.Conn(), "svc", func(m *nats.Msg) {
 		_ = m.RespondMsg(&nats.Msg{Header: nats.Header{"Nats-Service-Error": {"bad input"}, "Nats-Service-Error-Code": {"400"}}, Data: []byte("why")})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	if r := c.Fails(fail.Failure, "req svc x", "the service on svc answered with error 400: bad input"); !strings.HasPrefix(r.Out, "why\n") {
 		t.Errorf("stdout is %q", r.Out)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/natskit/natskit/internal/embedded/settle"
 	"github.com/natskit/natskit/internal/fail"
 )
 
@@ -221,6 +222,7 @@ func (s *Server) watch() {
 	case <-ended:
 		err = fail.Newf(fail.Failure, "server %s ended by itself", s.srv.Name())
 	}
+	settle.Wait(s.srv)
 	s.srv.Shutdown()
 	<-ended
 	if s.lock != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/embedded/settle"
 	"github.com/natskit/natskit/internal/js"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkGrep(b *testing.B) {
 		b.Fatal(err)
 	}
 	s.Start()
-	b.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	b.Cleanup(func() { settle.Wait(s); s.Shutdown(); s.WaitForShutdown() })
 	if !s.ReadyForConnections(10 * time.Second) {
 		b.Fatal("the server does not listen")
 	}

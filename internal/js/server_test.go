@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/embedded/settle"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jsconf"
 )
@@ -28,7 +29,7 @@ func startServer(t *testing.T, change func(*server.Options)) string {
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the server does not listen")
 	}
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	t.Cleanup(func() { settle.Wait(s); s.Shutdown(); s.WaitForShutdown() })
 	return s.ClientURL()
 }
 

@@ -183,11 +183,17 @@ func (s *Subscription) Pending() int {
 // Respond answers every request on the subject with the body until the test ends; the server knows of it when it returns.
 func Respond(t testing.TB, nc *nats.Conn, subject, body string) {
 	t.Helper()
-	sub, err := nc.Subscribe(subject, func(m *nats.Msg) {
+	Handle(t, nc, subject, func(m *nats.Msg) {
 		if m.Reply != "" {
 			_ = m.Respond([]byte(body)) // the requester's timeout tells
 		}
 	})
+}
+
+// Handle has what arrives on the subject handled until the test ends; the server knows of it when it returns.
+func Handle(t testing.TB, nc *nats.Conn, subject string, handle nats.MsgHandler) {
+	t.Helper()
+	sub, err := nc.Subscribe(subject, handle)
 	if err == nil {
 		err = nc.FlushWithContext(Context(t))
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/embedded/settle"
 )
 
 const (
@@ -128,6 +130,7 @@ func (n *NATS) Stop() {
 	n.srv = nil
 	n.mu.Unlock()
 	if srv != nil {
+		settle.Wait(srv)
 		srv.Shutdown()
 		srv.WaitForShutdown()
 	}
