@@ -31,6 +31,7 @@ type runOptions struct {
 	config        string
 	leafs         []string
 	leafCreds     string
+	leafListen    string
 	cluster       string
 	clusterListen string
 	routes        []string
@@ -51,6 +52,7 @@ A server in another process can be told apart by its lock only when nats runs it
 		Examples: []command.Example{
 			{Line: "nats server run demo --port=-1", Says: "listening on", About: "A server on a free port, reached with --context demo"},
 			{Line: "nats server run hub --port=-1 --token s3cr3t --js-domain cloud --websocket=-1", Says: "websockets", About: "A hub for an edge fleet, with a token"},
+			{Line: "nats server run hub2 --port=-1 --token s3cr3t --js-domain cloud2 --leaf-listen 127.0.0.1:-1", Says: "leaf nodes on", About: "One that leaf nodes can connect to, with the same token"},
 			{Line: "nats server run scratch --port=-1 --store ./data --clean --json", Says: `"url"`, About: "An empty store, and one line of JSON when it is ready"},
 		},
 		Bind:  bindRun,
@@ -71,6 +73,7 @@ func bindRun(c *fisk.CmdClause, o *runOptions) {
 	c.Flag("config", "A nats-server configuration file, honoured whole").PlaceHolder("FILE").StringVar(&o.config)
 	c.Flag("leaf", "Connect to this hub as a leaf node").PlaceHolder("URL").StringsVar(&o.leafs)
 	c.Flag("leaf-creds", "Credentials file to present to the hubs").PlaceHolder("FILE").StringVar(&o.leafCreds)
+	c.Flag("leaf-listen", "Where leaf nodes connect; port -1 picks a free one").PlaceHolder("HOST:PORT").StringVar(&o.leafListen)
 	c.Flag("cluster", "Name of the cluster to be part of").PlaceHolder("NAME").StringVar(&o.cluster)
 	c.Flag("cluster-listen", "Where other servers of the cluster connect").PlaceHolder("HOST:PORT").StringVar(&o.clusterListen)
 	c.Flag("routes", "Other servers of the cluster").PlaceHolder("URL").StringsVar(&o.routes)
@@ -101,6 +104,7 @@ type ready struct {
 	URL           string `json:"url"`
 	WebsocketURL  string `json:"websocket_url,omitempty"`
 	MonitorURL    string `json:"monitor_url,omitempty"`
+	LeafURL       string `json:"leaf_url,omitempty"`
 	ClusterURL    string `json:"cluster_url,omitempty"`
 	Store         string `json:"store,omitempty"`
 	Domain        string `json:"domain,omitempty"`
@@ -138,7 +142,7 @@ func runServer(ctx context.Context, e *env.Env, o runOptions) error {
 		return srv.Stop(ctx)
 	}
 	r := ready{
-		Name: srv.Name(), URL: srv.URL(), WebsocketURL: srv.WebsocketURL(), MonitorURL: srv.MonitorURL(), ClusterURL: srv.ClusterURL(),
+		Name: srv.Name(), URL: srv.URL(), WebsocketURL: srv.WebsocketURL(), MonitorURL: srv.MonitorURL(), LeafURL: srv.LeafURL(), ClusterURL: srv.ClusterURL(),
 		Store: srv.Store(), Domain: opts.Domain, Context: o.name, PID: os.Getpid(),
 	}
 	if err := files.write(ctx, &r, opts); err != nil {
@@ -174,7 +178,7 @@ func runServer(ctx context.Context, e *env.Env, o runOptions) error {
 // announce tells a person where the server is and what to type next.
 func announce(e *env.Env, r ready) {
 	e.Say("Server %s listening on %s", r.Name, r.URL)
-	for _, more := range []struct{ what, url string }{{"websockets", r.WebsocketURL}, {"monitoring", r.MonitorURL}, {"routes", r.ClusterURL}} {
+	for _, more := range []struct{ what, url string }{{"websockets", r.WebsocketURL}, {"monitoring", r.MonitorURL}, {"leaf nodes", r.LeafURL}, {"routes", r.ClusterURL}} {
 		if more.url != "" {
 			e.Say("  %s on %s", more.what, more.url)
 		}
@@ -212,7 +216,7 @@ func demanded(ctx context.Context, e *env.Env) (contexts.Resolved, error) {
 func (o runOptions) server(e *env.Env, creds contexts.Resolved) (embedded.Options, error) {
 	s := embedded.Options{
 		Host: o.host, Port: int(o.port), Websocket: int(o.websocket), Monitor: int(o.monitor), Domain: creds.JSDomain, Clean: o.clean,
-		Cluster: o.cluster, ClusterListen: o.clusterListen, Routes: o.routes, Log: e.Log,
+		LeafListen: o.leafListen, Cluster: o.cluster, ClusterListen: o.clusterListen, Routes: o.routes, Log: e.Log,
 		JetStream: o.jetstream, NoJetStream: o.jetstreamSet && !o.jetstream,
 		Token: creds.Token, User: creds.User, Password: creds.Password,
 	}

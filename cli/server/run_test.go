@@ -252,3 +252,30 @@ func TestRunCluster(t *testing.T) {
 	a.Interrupt()
 	b.Interrupt()
 }
+
+// Leaf nodes connect where the hub says, with the hub's token, and share its subjects.
+func TestRunLeaf(t *testing.T) {
+	t.Parallel()
+	c := clitest.New(t, Command())
+	hub, h := up(t, c, "server run hub --port=-1 --token tok --js-domain cloud --leaf-listen 127.0.0.1:-1")
+	if !strings.HasPrefix(h.LeafURL, "nats-leaf://127.0.0.1:") {
+		t.Fatalf("ready: %+v", h)
+	}
+	_, l := up(t, c, "server run edge --port=-1 --token tok2 --js-domain edge --leaf "+strings.Replace(h.LeafURL, "://", "://tok@", 1))
+	up, err := nats.Connect(h.URL, nats.Token("tok"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	testkit.Respond(t, up, "q", "from the hub")
+	down, err := nats.Connect(l.URL, nats.Token("tok2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer down.Close()
+	testkit.Eventually(t, 20*time.Second, "an answer through the leaf", func() bool {
+		m, err := down.Request("q", nil, 200*time.Millisecond)
+		return err == nil && string(m.Data) == "from the hub"
+	})
+	hub.Interrupt()
+}
