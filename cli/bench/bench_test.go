@@ -1,17 +1,16 @@
 package bench
 
 import (
-	"fmt"
-
-	"github.com/nats-io/nats-server/v2/server"
-
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
