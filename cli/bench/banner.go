@@ -8,7 +8,7 @@ import (
 
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/meter"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // settings are the arguments of a banner, by name.
@@ -37,7 +37,7 @@ func (s settings) String() string {
 }
 
 // base are the arguments that every banner has.
-func base(s load.Spec) settings {
+func base(s crew.Spec) settings {
 	out := settings{"clients": s.Clients, "msg-size": size(s.Size), "msgs": count(s.Messages), "engine": s.Engine}
 	if s.SizeMax > s.Size {
 		out["msg-size"] = meter.IEC(float64(s.Size)) + "-" + meter.IEC(float64(s.SizeMax))
@@ -75,8 +75,8 @@ func (s settings) withMulti(m multi) settings {
 }
 
 // introduce says what begins: a line for the benchmark and one for each client of a moderate number.
-func introduce(e *env.Env, s load.Spec, args settings) {
-	k, _ := load.KindOf(s.Kind)
+func introduce(e *env.Env, s crew.Spec, args settings) {
+	k, _ := crew.KindOf(s.Kind)
 	label := k.Label
 	if s.Kind == "pubsub" {
 		label = "Core NATS publisher and subscriber"
@@ -101,7 +101,7 @@ func introduce(e *env.Env, s load.Spec, args settings) {
 }
 
 // errand is what one client is about to do.
-func errand(k load.Kind, s load.Spec, share meter.Share) string {
+func errand(k crew.Kind, s crew.Spec, share meter.Share) string {
 	n := s.Messages
 	if k.Divide {
 		n = share.Messages

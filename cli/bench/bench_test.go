@@ -3,15 +3,18 @@ package bench
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
 )
@@ -28,7 +31,7 @@ func lines(t *testing.T, text string, patterns ...string) {
 const speed = `[\d,]+ msgs/sec ~ [\d.]+ [KMG]?i?B/sec`
 
 func engines(t *testing.T, f func(t *testing.T, engine string)) {
-	for _, e := range []string{load.Wire, load.NatsGo} {
+	for _, e := range []string{crew.Wire, crew.NatsGo} {
 		t.Run(e, func(t *testing.T) { t.Parallel(); f(t, " --engine "+e) })
 	}
 }
@@ -154,7 +157,7 @@ func TestSub(t *testing.T) {
 		c := clitest.New(t, Command()).Server(srv.URL())
 		sub := c.Start("bench sub 'b' --multisubject --clients 2 --msgs 500 --latency --csv s.csv" + engine)
 		sub.Says("Subscribing on b, expecting 500 messages")
-		srv.AwaitInterest("b.1")
+		subscribers(t, srv, "b.1", 2)
 		c.OK("bench pub b --multisubject --msgs 500 --latency" + engine)
 		r := sub.Wait()
 		if r.Code != fail.OK {
@@ -163,6 +166,15 @@ func TestSub(t *testing.T) {
 		lines(t, r.Out, `^  \[2\] .*\(500 msgs\)$`, `^ NATS Core NATS subscriber aggregated stats: `, `^Delivery: expected 1,000 \| received 1,000 \| lost 0 \| duplicates 0`)
 		data, _ := os.ReadFile(c.Path("s.csv"))
 		lines(t, string(data), `^[^,]+,S0,500,64000,`, `^[^,]+,S1,500,64000,`)
+	})
+}
+
+// subscribers waits until n connections of the default account are interested in a subject.
+func subscribers(t *testing.T, srv *testkit.NATS, subject string, n int) {
+	t.Helper()
+	testkit.Eventually(t, 20*time.Second, fmt.Sprintf("%d subscribe to %s", n, subject), func() bool {
+		a, err := srv.Server().LookupAccount(server.DEFAULT_GLOBAL_ACCOUNT)
+		return err == nil && a.Interest(subject) == n
 	})
 }
 

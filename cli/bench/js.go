@@ -7,7 +7,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // jsCommon are the options of all benchmarks on a stream.
@@ -66,8 +66,8 @@ func (o *creation) bind(c *fisk.CmdClause) {
 	c.Flag("cleanup", "Delete the stream afterwards if this run created it").UnNegatableBoolVar(&o.cleanup)
 }
 
-func (o *creation) spec(name string) load.Stream {
-	return load.Stream{Name: name, Create: o.create, Storage: o.storage, Replicas: int(o.replicas), MaxBytes: o.maxBytes, Dedup: o.dedup,
+func (o *creation) spec(name string) crew.Stream {
+	return crew.Stream{Name: name, Create: o.create, Storage: o.storage, Replicas: int(o.replicas), MaxBytes: o.maxBytes, Dedup: o.dedup,
 		DedupWindow: o.dedupWindow, Purge: o.purge, PersistAsync: o.async, Cleanup: o.cleanup}
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
+	"github.com/natskit/natskit/internal/meter/streams"
 	"github.com/natskit/natskit/internal/prompt"
 )
 
@@ -26,7 +27,7 @@ func kvGroup() command.Node {
 			c.Tag("scope:user", "impact:rw")
 			o.bind(c)
 			o.bindSleep(c)
-			c.Flag("bucket", "The bucket to use").Default(load.DefaultBucket).StringVar(&o.bucket)
+			c.Flag("bucket", "The bucket to use").Default(streams.DefaultBucket).StringVar(&o.bucket)
 		},
 		Nodes: func() []command.Node { return []command.Node{kvPutVerb(o), kvGetVerb(o)} },
 	}
@@ -73,14 +74,14 @@ func kvPutVerb(shared *kvCommon) command.Node {
 }
 
 func runKVPut(ctx context.Context, e *env.Env, shared kvCommon, o kvOptions) error {
-	if o.creation.purge && shared.bucket != load.DefaultBucket {
+	if o.creation.purge && shared.bucket != streams.DefaultBucket {
 		if err := prompt.Sure(ctx, e.Prompt, o.force, "Empty the bucket "+shared.bucket); err != nil {
 			return err
 		}
 	}
-	shared.engine = load.NatsGo
+	shared.engine = crew.NatsGo
 	s := shared.spec("kv put")
-	s.Bucket = load.Bucket{Name: shared.bucket, Storage: o.creation.storage, Replicas: int(o.creation.replicas), MaxBytes: o.creation.maxBytes,
+	s.Bucket = crew.Bucket{Name: shared.bucket, Storage: o.creation.storage, Replicas: int(o.creation.replicas), MaxBytes: o.creation.maxBytes,
 		History: uint8(o.history), Purge: o.creation.purge, Randomize: o.randomize, Cleanup: o.creation.cleanup}
 	o.apply(&s)
 	args := base(s).withPacing(o.pacing)
@@ -103,9 +104,9 @@ func kvGetVerb(shared *kvCommon) command.Node {
 		Check: func(o *kvOptions) error { return shared.check() },
 		Run: func(ctx context.Context, e *env.Env, o kvOptions) error {
 			shared := *shared
-			shared.engine = load.NatsGo
+			shared.engine = crew.NatsGo
 			s := shared.spec("kv get")
-			s.Bucket = load.Bucket{Name: shared.bucket, Randomize: o.randomize}
+			s.Bucket = crew.Bucket{Name: shared.bucket, Randomize: o.randomize}
 			args := base(s)
 			args["sleep"], args["bucket"], args["randomize"] = shared.sleep, shared.bucket, count(o.randomize)
 			return execute(ctx, e, shared.common, s, args)

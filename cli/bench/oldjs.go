@@ -8,7 +8,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 func oldjsGroup() command.Node {
@@ -70,10 +70,10 @@ func oldVerb(shared *jsCommon, mode string) command.Node {
 }
 
 func runOld(ctx context.Context, e *env.Env, shared jsCommon, mode string, o oldOptions) error {
-	shared.engine = load.NatsGo
+	shared.engine = crew.NatsGo
 	s := shared.spec("oldjs " + mode)
 	s.Subject, s.Multi.On = o.subject, o.multi
-	s.Stream = load.Stream{Name: shared.stream, Consumer: o.consumer, Batch: int(o.batch), Acks: "explicit", DoubleAck: o.doubleAck}
+	s.Stream = crew.Stream{Name: shared.stream, Consumer: o.consumer, Batch: int(o.batch), Acks: "explicit", DoubleAck: o.doubleAck}
 	if !o.ack {
 		s.Stream.Acks = "none"
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/meter"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // common are the options of all benchmarks.
@@ -50,7 +50,7 @@ func (o *common) bind(c *fisk.CmdClause) {
 
 // bindEngine is for the benchmarks that both engines can run.
 func (o *common) bindEngine(c *fisk.CmdClause) {
-	c.Flag("engine", "What speaks to the server: wire, or the client library nats.go").Default(load.Wire).EnumVar(&o.engine, load.Wire, load.NatsGo)
+	c.Flag("engine", "What speaks to the server: wire, or the client library nats.go").Default(crew.Wire).EnumVar(&o.engine, crew.Wire, crew.NatsGo)
 }
 
 func (o *common) bindSleep(c *fisk.CmdClause) {
@@ -91,8 +91,8 @@ func groupName(name string) error {
 }
 
 // spec is the part of a run that these options describe.
-func (o *common) spec(kind string) load.Spec {
-	return load.Spec{
+func (o *common) spec(kind string) crew.Spec {
+	return crew.Spec{
 		Kind: kind, Engine: o.engine, Clients: int(o.clients), Messages: o.msgs, Warmup: o.warmup, Idle: o.idle, Wait: o.wait,
 		Sleep: o.sleep, Size: o.size.low, SizeMax: o.size.high,
 	}
@@ -144,7 +144,7 @@ type pacing struct {
 	ramp       string
 	steps      string
 
-	segments []load.Pace
+	segments []crew.Pace
 }
 
 func (o *pacing) bind(c *fisk.CmdClause) {
@@ -169,7 +169,7 @@ func (o *pacing) check() error {
 	case given > 1:
 		return fail.Usagef("--throughput, --ramp and --steps exclude each other")
 	case o.throughput > 0:
-		o.segments = []load.Pace{{From: float64(o.throughput), To: float64(o.throughput), For: o.duration}}
+		o.segments = []crew.Pace{{From: float64(o.throughput), To: float64(o.throughput), For: o.duration}}
 	case (o.ramp != "" || o.steps != "") && o.duration == 0:
 		return fail.Usagef("--ramp and --steps need --duration")
 	}
@@ -179,7 +179,7 @@ func (o *pacing) check() error {
 		if !ok || err != nil {
 			return fail.Usagef("--ramp %s: write it as two rates, such as 1000-50000", o.ramp)
 		}
-		o.segments = []load.Pace{{From: rates[0], To: rates[1], For: o.duration}}
+		o.segments = []crew.Pace{{From: rates[0], To: rates[1], For: o.duration}}
 	}
 	if o.steps != "" {
 		rates, err := parseRates(strings.Split(o.steps, ",")...)
@@ -187,7 +187,7 @@ func (o *pacing) check() error {
 			return fail.Usagef("--steps %s: write it as rates with commas, such as 1000,5000,20000", o.steps)
 		}
 		for _, r := range rates {
-			o.segments = append(o.segments, load.Pace{From: r, To: r, For: o.duration / time.Duration(len(rates))})
+			o.segments = append(o.segments, crew.Pace{From: r, To: r, For: o.duration / time.Duration(len(rates))})
 		}
 	}
 	if o.segments != nil && o.total() == 0 {
@@ -222,7 +222,7 @@ func (o *pacing) total() int64 {
 }
 
 // apply puts the schedule into a run.
-func (o *pacing) apply(s *load.Spec) {
+func (o *pacing) apply(s *crew.Spec) {
 	s.Segments, s.Duration = o.segments, o.duration
 	switch {
 	case o.segments != nil && o.duration > 0:
@@ -258,7 +258,7 @@ func (o *multi) bind(c *fisk.CmdClause) {
 	c.Flag("multisubjectrandomize", "Choose N at random instead of counting up").UnNegatableBoolVar(&o.random)
 }
 
-func (o *multi) spec() load.Multi { return load.Multi{On: o.on, Max: o.most, Random: o.random} }
+func (o *multi) spec() crew.Multi { return crew.Multi{On: o.on, Max: o.most, Random: o.random} }
 
 // publishable refuses a subject that nothing can be published to.
 func publishable(subject string) error {

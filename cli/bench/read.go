@@ -9,7 +9,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 type readOptions struct {
@@ -122,9 +122,9 @@ func bindFilters(c *fisk.CmdClause, o *readOptions) {
 }
 
 func runRead(ctx context.Context, e *env.Env, shared jsCommon, kind string, o readOptions) error {
-	shared.engine = load.NatsGo
+	shared.engine = crew.NatsGo
 	s := shared.spec(kind)
-	s.Stream = load.Stream{Name: shared.stream, Consumer: o.consumer, Batch: int(o.batch), Acks: o.acks, DoubleAck: o.doubleAck, Filters: o.filters, Purge: o.purge}
+	s.Stream = crew.Stream{Name: shared.stream, Consumer: o.consumer, Batch: int(o.batch), Acks: o.acks, DoubleAck: o.doubleAck, Filters: o.filters, Purge: o.purge}
 	args := base(s)
 	args["sleep"], args["stream"] = shared.sleep, shared.stream
 	if o.batch > 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
 	"github.com/natskit/natskit/internal/meter/agents"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/term"
@@ -61,9 +62,9 @@ func (r result) table(p *render.Page) {
 }
 
 // world is what a run may touch, from the environment of the command.
-func world(e *env.Env) load.World {
+func world(e *env.Env) crew.World {
 	settings := e.Nats.Effective()
-	return load.World{
+	return crew.World{
 		Options: e.Nats.Options, Dial: e.Nats.Dial, Timeout: settings.Timeout, Say: e.Say, Tool: e.Build.Version,
 		JetStream: func(nc *nats.Conn, opts ...jetstream.JetStreamOpt) (jetstream.JetStream, error) {
 			opts = append([]jetstream.JetStreamOpt{jetstream.WithDefaultTimeout(settings.Timeout)}, opts...)
@@ -89,7 +90,7 @@ func world(e *env.Env) load.World {
 }
 
 // execute carries a run out: introduction, progress, report, files.
-func execute(ctx context.Context, e *env.Env, o common, spec load.Spec, args settings) error {
+func execute(ctx context.Context, e *env.Env, o common, spec crew.Spec, args settings) error {
 	introduce(e, spec, args)
 	r, err := measure(ctx, e, o, spec)
 	if r == nil {
@@ -99,11 +100,11 @@ func execute(ctx context.Context, e *env.Env, o common, spec load.Spec, args set
 }
 
 // measure runs the benchmark with a progress line.
-func measure(ctx context.Context, e *env.Env, o common, spec load.Spec) (*meter.Report, error) {
+func measure(ctx context.Context, e *env.Env, o common, spec crew.Spec) (*meter.Report, error) {
 	w := world(e)
 	if o.progress {
 		var line *term.Progress
-		w.Watch = func(sides []load.Progress, over bool) {
+		w.Watch = func(sides []crew.Progress, over bool) {
 			var done, total int64
 			for _, s := range sides {
 				for _, c := range s.Clients {
@@ -197,7 +198,7 @@ func writeReport(w io.Writer, r *meter.Report, name string) error {
 }
 
 // load fills what a body says into a run.
-func (o *body) load(e *env.Env, s *load.Spec) error {
+func (o *body) load(e *env.Env, s *crew.Spec) error {
 	s.Header, s.Random = o.header, o.random
 	if o.payload == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
-	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 type storeOptions struct {
@@ -55,9 +55,9 @@ func storeVerb(shared *jsCommon, mode string) command.Node {
 			}
 			if mode == "fast" {
 				c.Flag("max-outstanding-acks", "How many acknowledgements may be on their way").Default("1").SetValue(flagval.NewInt64(&o.outstanding).Min(1).Max(65535))
-				o.engine = load.Wire
+				o.engine = crew.Wire
 			} else {
-				c.Flag("engine", "What speaks to the server: wire, or the client library nats.go").Default(load.Wire).EnumVar(&o.engine, load.Wire, load.NatsGo)
+				c.Flag("engine", "What speaks to the server: wire, or the client library nats.go").Default(crew.Wire).EnumVar(&o.engine, crew.Wire, crew.NatsGo)
 			}
 			o.pacing.bind(c)
 			o.body.bind(c)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
 )
 
@@ -34,7 +35,7 @@ type hello struct {
 // order is a run for an agent: it says on Answer.ready that it is ready, starts with the message on Start, gives up with that on
 // Stop, and sends its report to Answer.report.
 type order struct {
-	Spec   load.Spec `json:"spec"`
+	Spec   crew.Spec `json:"spec"`
 	Start  string    `json:"start"`
 	Stop   string    `json:"stop"`
 	Answer string    `json:"answer"`
@@ -52,7 +53,7 @@ const pieceSize = 256 << 10
 
 // Serve takes part in runs of the group until ctx ends: it answers controllers and carries out their orders, one at a time.
 // ran is called with each report.
-func Serve(ctx context.Context, w load.World, nc *nats.Conn, group, name string, ran func(*meter.Report) error) error {
+func Serve(ctx context.Context, w crew.World, nc *nats.Conn, group, name string, ran func(*meter.Report) error) error {
 	mine := agentPrefix + group + "." + nats.NewInbox()[len("_INBOX."):]
 	greeting, err := json.Marshal(hello{Name: name, CPUs: runtime.NumCPU(), Tool: w.Tool, Subject: mine})
 	if err != nil {
@@ -93,14 +94,14 @@ func Serve(ctx context.Context, w load.World, nc *nats.Conn, group, name string,
 	}
 }
 
-func flush(ctx context.Context, w load.World, nc *nats.Conn) error {
+func flush(ctx context.Context, w crew.World, nc *nats.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, w.Timeout)
 	defer cancel()
 	return nc.FlushWithContext(ctx)
 }
 
 // obey carries out one order and sends its report.
-func obey(ctx context.Context, w load.World, nc *nats.Conn, o order) *meter.Report {
+func obey(ctx context.Context, w crew.World, nc *nats.Conn, o order) *meter.Report {
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	begin := make(chan struct{})
@@ -156,7 +157,7 @@ func obey(ctx context.Context, w load.World, nc *nats.Conn, o order) *meter.Repo
 }
 
 // Control runs spec on n agents of the group and merges what they report. It fails when fewer agents answer.
-func Control(ctx context.Context, w load.World, nc *nats.Conn, group string, n int, spec load.Spec) (*meter.Report, error) {
+func Control(ctx context.Context, w crew.World, nc *nats.Conn, group string, n int, spec crew.Spec) (*meter.Report, error) {
 	agents, err := find(ctx, w, nc, group, n)
 	if err != nil {
 		return nil, err
@@ -184,7 +185,7 @@ func Control(ctx context.Context, w load.World, nc *nats.Conn, group string, n i
 }
 
 // find looks for n agents of the group; the names of two that have the same are told apart.
-func find(ctx context.Context, w load.World, nc *nats.Conn, group string, n int) ([]hello, error) {
+func find(ctx context.Context, w crew.World, nc *nats.Conn, group string, n int) ([]hello, error) {
 	inbox := nats.NewInbox()
 	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
@@ -222,11 +223,11 @@ func find(ctx context.Context, w load.World, nc *nats.Conn, group string, n int)
 }
 
 // split gives each agent its clients and their messages.
-func split(spec load.Spec, agents []hello) []load.Spec {
-	k, _ := load.KindOf(spec.Kind)
+func split(spec crew.Spec, agents []hello) []crew.Spec {
+	k, _ := crew.KindOf(spec.Kind)
 	clients := meter.Divide(int64(spec.Clients), len(agents))
 	shares := meter.Divide(spec.Messages, spec.Clients)
-	out := make([]load.Spec, len(agents))
+	out := make([]crew.Spec, len(agents))
 	for i, c := range clients {
 		s := spec
 		s.Agent, s.Clients, s.FirstClient, s.AllClients = agents[i].Name, int(c.Messages), int(c.Offset), spec.Clients
@@ -243,7 +244,7 @@ func split(spec load.Spec, agents []hello) []load.Spec {
 
 // controller waits for the agents of one run.
 type controller struct {
-	w        load.World
+	w        crew.World
 	nc       *nats.Conn
 	inbox    string
 	answers  chan *nats.Msg
@@ -320,7 +321,7 @@ func (c *controller) take(m *nats.Msg) error {
 }
 
 // merge makes one report of those of the agents. err is why the run ended early.
-func (c *controller) merge(spec load.Spec, agents []hello, err error) (*meter.Report, error) {
+func (c *controller) merge(spec crew.Spec, agents []hello, err error) (*meter.Report, error) {
 	var out *meter.Report
 	for i, v := range c.verdicts {
 		if v == nil {

@@ -8,13 +8,15 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
+	"github.com/natskit/natskit/internal/meter/streams"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
-func reading(kind string, messages int64, clients int) load.Spec {
-	return load.Spec{Kind: kind, Engine: load.NatsGo, Subject: "b", Clients: clients, Messages: messages, Size: 5, Idle: 10 * time.Second, Wait: 10 * time.Second,
-		Stream: load.Stream{Name: "B", Batch: 10, Consumer: "nats-bench", Acks: "explicit"}}
+func reading(kind string, messages int64, clients int) crew.Spec {
+	return crew.Spec{Kind: kind, Engine: crew.NatsGo, Subject: "b", Clients: clients, Messages: messages, Size: 5, Idle: 10 * time.Second, Wait: 10 * time.Second,
+		Stream: crew.Stream{Name: "B", Batch: 10, Consumer: "nats-bench", Acks: "explicit"}}
 }
 
 func filled(t *testing.T, n int) *testkit.NATS {
@@ -120,8 +122,8 @@ func TestBuckets(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)
 	w := world(t, srv.URL())
-	put := load.Spec{Kind: "kv put", Engine: load.NatsGo, Clients: 3, Messages: 100, Size: 16, Bucket: load.Bucket{Name: load.DefaultBucket, History: 1, Replicas: 1}}
-	get := load.Spec{Kind: "kv get", Engine: load.NatsGo, Clients: 3, Messages: 100, Size: 16, Bucket: load.Bucket{Name: load.DefaultBucket}}
+	put := crew.Spec{Kind: "kv put", Engine: crew.NatsGo, Clients: 3, Messages: 100, Size: 16, Bucket: crew.Bucket{Name: streams.DefaultBucket, History: 1, Replicas: 1}}
+	get := crew.Spec{Kind: "kv get", Engine: crew.NatsGo, Clients: 3, Messages: 100, Size: 16, Bucket: crew.Bucket{Name: streams.DefaultBucket}}
 	if _, err := load.Run(t.Context(), w, get); fail.CodeOf(err) != fail.NotFound {
 		t.Errorf("%v", err)
 	}
@@ -139,7 +141,7 @@ func TestBuckets(t *testing.T) {
 	run(t, w, get)
 	put.Bucket.Purge, put.Messages, put.Bucket.Randomize = true, 10, 5
 	run(t, w, put)
-	if n := testkit.State(t, srv.JS(), "KV_"+load.DefaultBucket).Msgs; n > 5 {
+	if n := testkit.State(t, srv.JS(), "KV_"+streams.DefaultBucket).Msgs; n > 5 {
 		t.Errorf("%d keys after a purge", n)
 	}
 	put.Bucket.Name = "own"

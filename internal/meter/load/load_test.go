@@ -14,12 +14,13 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
-func world(t testing.TB, url string) load.World {
-	return load.World{
+func world(t testing.TB, url string) crew.World {
+	return crew.World{
 		Options: func(context.Context) (nats.Options, error) {
 			o := nats.GetDefaultOptions()
 			o.Url = url
@@ -37,12 +38,12 @@ func world(t testing.TB, url string) load.World {
 }
 
 func engines(t *testing.T, f func(t *testing.T, engine string)) {
-	for _, e := range []string{load.Wire, load.NatsGo} {
+	for _, e := range []string{crew.Wire, crew.NatsGo} {
 		t.Run(e, func(t *testing.T) { t.Parallel(); f(t, e) })
 	}
 }
 
-func run(t *testing.T, w load.World, s load.Spec) *meter.Report {
+func run(t *testing.T, w crew.World, s crew.Spec) *meter.Report {
 	t.Helper()
 	r, err := load.Run(t.Context(), w, s)
 	if err != nil {
@@ -57,13 +58,13 @@ func within1(a, b int64) bool { return a-b <= b/100 && b-a <= b/100 }
 func TestPubCountsWhatTheServerCounts(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
-		for _, s := range []load.Spec{
+		for _, s := range []crew.Spec{
 			{Messages: 2000, Clients: 3, Size: 128},
 			{Messages: 5, Clients: 9, Size: 0},
 			{Messages: 3000, Clients: 2, Size: 10, SizeMax: 500},
 			{Messages: 2000, Clients: 2, Size: 64, Header: nats.Header{"A": {"b"}}},
-			{Messages: 1000, Clients: 2, Size: 64, Multi: load.Multi{On: true, Max: 100}},
-			{Messages: 1000, Clients: 2, Size: 64, Segments: []load.Pace{{From: 50000, To: 50000}}},
+			{Messages: 1000, Clients: 2, Size: 64, Multi: crew.Multi{On: true, Max: 100}},
+			{Messages: 1000, Clients: 2, Size: 64, Segments: []crew.Pace{{From: 50000, To: 50000}}},
 			{Messages: 20, Clients: 2, Size: 64, Sleep: time.Millisecond},
 		} {
 			srv := testkit.Server(t)
@@ -87,14 +88,14 @@ func TestPubCountsWhatTheServerCounts(t *testing.T) {
 func TestPubSubDeliversEverything(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
-		for _, s := range []load.Spec{
+		for _, s := range []crew.Spec{
 			{Messages: 5000, Clients: 2, Subscribers: 2, Size: 64, Stamp: true},
 			{Messages: 3000, Clients: 1, Subscribers: 1, Size: 16},
 			{Messages: 3000, Clients: 2, Subscribers: 3, Size: 32, Stamp: true, Queue: "q"},
-			{Messages: 3000, Clients: 2, Subscribers: 1, Size: 32, Stamp: true, Multi: load.Multi{On: true, Max: 10, Random: true}},
+			{Messages: 3000, Clients: 2, Subscribers: 1, Size: 32, Stamp: true, Multi: crew.Multi{On: true, Max: 10, Random: true}},
 			{Duration: 200 * time.Millisecond, Clients: 2, Subscribers: 1, Size: 32, Stamp: true},
 			{Duration: 200 * time.Millisecond, Warmup: 100 * time.Millisecond, Clients: 1, Subscribers: 1, Size: 32, Stamp: true},
-			{Messages: 500, Clients: 1, Subscribers: 1, Size: 32, Stamp: true, Segments: []load.Pace{{From: 5000, To: 5000}}},
+			{Messages: 500, Clients: 1, Subscribers: 1, Size: 32, Stamp: true, Segments: []crew.Pace{{From: 5000, To: 5000}}},
 		} {
 			srv := testkit.Server(t)
 			s.Kind, s.Subject, s.Engine, s.Idle, s.Wait = "pubsub", "a.b", engine, 10*time.Second, 10*time.Second
@@ -124,7 +125,7 @@ func TestPacedLatencyCountsFromTheIntendedTime(t *testing.T) {
 	w := world(t, srv.URL())
 	// 100,000 a second for a schedule that lasts 50 ms, through a connection that takes 100 ms for its first write.
 	w.Options = slow(srv.URL(), 100*time.Millisecond)
-	r := run(t, w, load.Spec{Kind: "pub", Engine: load.Wire, Subject: "a", Clients: 1, Messages: 5000, Size: 16, Segments: []load.Pace{{From: 100000, To: 100000}}})
+	r := run(t, w, crew.Spec{Kind: "pub", Engine: crew.Wire, Subject: "a", Clients: 1, Messages: 5000, Size: 16, Segments: []crew.Pace{{From: 100000, To: 100000}}})
 	l := r.Sides[0].Total.Latency
 	if l == nil || l.Count != 5000 || l.P50 < 50*time.Millisecond {
 		t.Errorf("%+v", l)
@@ -172,7 +173,7 @@ func TestServiceRequests(t *testing.T) {
 		sw.Gate = func(context.Context) error { close(up); return nil }
 		served := make(chan *meter.Report)
 		go func() {
-			r, err := load.Run(ctx, sw, load.Spec{Kind: "service serve", Engine: engine, Subject: "svc", Clients: 2})
+			r, err := load.Run(ctx, sw, crew.Spec{Kind: "service serve", Engine: engine, Subject: "svc", Clients: 2})
 			if err != nil {
 				t.Error(err)
 			}
@@ -183,11 +184,11 @@ func TestServiceRequests(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("the servers do not start")
 		}
-		r := run(t, w, load.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 3, Messages: 600, Size: 32, Header: nats.Header{"A": {"b"}}})
+		r := run(t, w, crew.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 3, Messages: 600, Size: 32, Header: nats.Header{"A": {"b"}}})
 		if tot := r.Sides[0].Total; tot.Messages != 600 || tot.Latency == nil || tot.Latency.Count != 600 {
 			t.Errorf("%+v", tot)
 		}
-		run(t, w, load.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 1, Messages: 50, Size: 32, Segments: []load.Pace{{From: 5000, To: 5000}}})
+		run(t, w, crew.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 1, Messages: 50, Size: 32, Segments: []crew.Pace{{From: 5000, To: 5000}}})
 		nc, err := nats.Connect(srv.URL())
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +213,7 @@ func TestRequestsFail(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t)
 		w := world(t, srv.URL())
-		s := load.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 1, Messages: 10, Size: 8, Wait: 5 * time.Second, Idle: 5 * time.Second}
+		s := crew.Spec{Kind: "service request", Engine: engine, Subject: "svc", Clients: 1, Messages: 10, Size: 8, Wait: 5 * time.Second, Idle: 5 * time.Second}
 		fails(t, w, s, fail.NoAnswer, "no responders")
 		nc, err := nats.Connect(srv.URL())
 		if err != nil {
@@ -227,7 +228,7 @@ func TestRequestsFail(t *testing.T) {
 	})
 }
 
-func fails(t *testing.T, w load.World, s load.Spec, code fail.Code, says string) *meter.Report {
+func fails(t *testing.T, w crew.World, s crew.Spec, code fail.Code, says string) *meter.Report {
 	t.Helper()
 	r, err := load.Run(t.Context(), w, s)
 	if err == nil || fail.CodeOf(err) != code || !strings.Contains(err.Error(), says) {
@@ -246,13 +247,13 @@ func TestDeniedMessagesAreNoSpeed(t *testing.T) {
 			publish: { allow: ["ok"] }, subscribe: { allow: ["ok", "_INBOX.>"] } } } ] }`))
 		w := world(t, strings.Replace(srv.URL(), "//", "//u:p@", 1))
 		for _, clients := range []int{1, 3} {
-			r := fails(t, w, load.Spec{Kind: "pub", Engine: engine, Subject: "no", Clients: clients, Messages: 3000, Size: 8}, fail.Unreachable, "ermissions")
+			r := fails(t, w, crew.Spec{Kind: "pub", Engine: engine, Subject: "no", Clients: clients, Messages: 3000, Size: 8}, fail.Unreachable, "ermissions")
 			if tot := r.Sides[0].Total; tot.Messages != 0 || tot.Rate > 0 || tot.Denied == 0 || tot.Denied > 3000 {
 				t.Errorf("%+v", tot)
 			}
 		}
-		fails(t, w, load.Spec{Kind: "sub", Engine: engine, Subject: "no", Clients: 1, Messages: 3, Wait: time.Minute}, fail.Unreachable, "ermissions")
-		fails(t, w, load.Spec{Kind: "service request", Engine: engine, Subject: "no", Clients: 1, Messages: 3, Wait: time.Minute}, fail.Unreachable, "ermissions")
+		fails(t, w, crew.Spec{Kind: "sub", Engine: engine, Subject: "no", Clients: 1, Messages: 3, Wait: time.Minute}, fail.Unreachable, "ermissions")
+		fails(t, w, crew.Spec{Kind: "service request", Engine: engine, Subject: "no", Clients: 1, Messages: 3, Wait: time.Minute}, fail.Unreachable, "ermissions")
 	})
 }
 
@@ -261,12 +262,12 @@ func TestTooFewMessages(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t)
 		w := world(t, srv.URL())
-		s := load.Spec{Kind: "sub", Engine: engine, Subject: "s", Clients: 2, Messages: 100, Idle: 100 * time.Millisecond, Wait: 200 * time.Millisecond}
+		s := crew.Spec{Kind: "sub", Engine: engine, Subject: "s", Clients: 2, Messages: 100, Idle: 100 * time.Millisecond, Wait: 200 * time.Millisecond}
 		fails(t, w, s, fail.NoAnswer, "0 of 200 messages: the first message did not come")
 		s.Wait = time.Minute
 		w.Gate = func(context.Context) error {
 			go func() {
-				_, _ = load.Run(t.Context(), world(t, srv.URL()), load.Spec{Kind: "pub", Engine: engine, Subject: "s", Clients: 1, Messages: 60, Size: 8})
+				_, _ = load.Run(t.Context(), world(t, srv.URL()), crew.Spec{Kind: "pub", Engine: engine, Subject: "s", Clients: 1, Messages: 60, Size: 8})
 			}()
 			return nil
 		}
@@ -283,12 +284,12 @@ func TestInterruptedRunsReport(t *testing.T) {
 		srv := testkit.Server(t)
 		ctx, stop := context.WithCancelCause(t.Context())
 		w := world(t, srv.URL())
-		w.Watch = func(p []load.Progress, over bool) {
+		w.Watch = func(p []crew.Progress, over bool) {
 			if p[0].Clients[0].Done > 1000 {
 				stop(fail.ErrInterrupted)
 			}
 		}
-		r, err := load.Run(ctx, w, load.Spec{Kind: "pub", Engine: engine, Subject: "s", Clients: 2, Messages: 1 << 40, Size: 8})
+		r, err := load.Run(ctx, w, crew.Spec{Kind: "pub", Engine: engine, Subject: "s", Clients: 2, Messages: 1 << 40, Size: 8})
 		if fail.CodeOf(err) != fail.Interrupted || r == nil || r.Outcome != meter.Interrupted {
 			t.Fatalf("%v %+v", err, r)
 		}
@@ -309,13 +310,13 @@ func TestKilledServer(t *testing.T) {
 			if kind == "sub" {
 				w.Gate = func(context.Context) error { go srv.Stop(); return nil }
 			} else {
-				w.Watch = func(p []load.Progress, over bool) {
+				w.Watch = func(p []crew.Progress, over bool) {
 					if p[0].Clients[0].Done > 1000 && !over {
 						srv.Stop()
 					}
 				}
 			}
-			r, err := load.Run(t.Context(), w, load.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Subscribers: 1, Messages: 1 << 40, Size: 8, Stamp: false, Wait: time.Minute})
+			r, err := load.Run(t.Context(), w, crew.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Subscribers: 1, Messages: 1 << 40, Size: 8, Stamp: false, Wait: time.Minute})
 			if fail.CodeOf(err) != fail.Unreachable || r == nil || r.Outcome != meter.Failed {
 				t.Errorf("%s: %v", kind, err)
 			}
@@ -327,14 +328,14 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
 		for _, kind := range []string{"pub", "sub", "pubsub", "service request", "service serve"} {
-			fails(t, world(t, "nats://127.0.0.1:1"), load.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Subscribers: 1, Messages: 10}, fail.Unreachable, "no servers available")
+			fails(t, world(t, "nats://127.0.0.1:1"), crew.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Subscribers: 1, Messages: 10}, fail.Unreachable, "no servers available")
 		}
 	})
 }
 
 func TestNoClientsNothingToDo(t *testing.T) {
 	t.Parallel()
-	r := run(t, world(t, "nats://127.0.0.1:1"), load.Spec{Kind: "pub", Engine: load.Wire, Subject: "s", Messages: 10})
+	r := run(t, world(t, "nats://127.0.0.1:1"), crew.Spec{Kind: "pub", Engine: crew.Wire, Subject: "s", Messages: 10})
 	if len(r.Sides) != 0 || r.Outcome != meter.Complete {
 		t.Errorf("%+v", r)
 	}
@@ -343,7 +344,7 @@ func TestNoClientsNothingToDo(t *testing.T) {
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)
-	r := run(t, world(t, srv.URL()), load.Spec{Kind: "pubsub", Engine: load.Wire, Subject: "s", Clients: 300, Subscribers: 20, Messages: 3000, Size: 16, Stamp: true, Idle: 10 * time.Second, Wait: 10 * time.Second})
+	r := run(t, world(t, srv.URL()), crew.Spec{Kind: "pubsub", Engine: crew.Wire, Subject: "s", Clients: 300, Subscribers: 20, Messages: 3000, Size: 16, Stamp: true, Idle: 10 * time.Second, Wait: 10 * time.Second})
 	if r.Sides[1].Total.Messages != 60000 || !r.Sides[1].Total.Delivery.Clean() {
 		t.Errorf("%+v", r.Sides[1].Total)
 	}

@@ -5,24 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/wire"
 )
 
 // requester sends requests one after the other and times their replies. With a schedule the time counts from when a request
 // was meant to be sent, so that waiting for a slow reply shows in the latency of the requests behind it.
 type requester struct {
-	w     *worker
-	spec  *Spec
+	w     *crew.Worker
+	spec  *crew.Spec
 	pacer *meter.Pacer
 	sched *meter.Schedule
-	src   *source
+	src   *crew.Source
 
 	start  time.Duration
 	from   time.Duration // when the latency of the request under way begins
@@ -30,35 +30,36 @@ type requester struct {
 	sent   int64
 	got    int64 // after the warm-up
 	header int64
+	size   int64 // of the body under way
 }
 
 // request is the work of a service requester.
-func request(ctx context.Context, w *worker) error {
-	r := &requester{w: w, spec: w.group.spec, src: newSource(w.group.spec, w), step: -1, header: int64(headerSize(w.group.spec.Header))}
+func request(ctx context.Context, w *crew.Worker) error {
+	r := &requester{w: w, spec: w.Group.Spec, src: crew.NewSource(w.Group.Spec, w), step: -1, header: int64(crew.HeaderSize(w.Group.Spec.Header))}
 	var err error
-	if r.sched, err = r.spec.schedule(); err != nil {
+	if r.sched, err = r.spec.Schedule(); err != nil {
 		return err
 	}
 	if r.sched != nil {
-		r.pacer = r.sched.NewPacer(r.spec.FirstClient+w.index, r.spec.all())
+		r.pacer = r.sched.NewPacer(r.spec.FirstClient+w.Index, r.spec.All())
 	}
-	if r.spec.Engine == NatsGo {
+	if r.spec.Engine == crew.NatsGo {
 		err = r.natsGo(ctx)
 	} else {
 		err = r.wire(ctx)
 	}
 	w.End(w.Run().Now())
-	if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, crew.ErrEnough) && ctx.Err() == nil {
 		return fmt.Errorf("requesting: %w", err)
 	}
 	return err
 }
 
 func (r *requester) begin(ctx context.Context) error {
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
-	if err := stagger(ctx, r.w); err != nil {
+	if err := crew.Stagger(ctx, r.w); err != nil {
 		return err
 	}
 	r.w.Set(meter.Requesting)
@@ -85,6 +86,13 @@ func (r *requester) next(ctx context.Context) error {
 	return nil
 }
 
+// body is that of the next request.
+func (r *requester) body() []byte {
+	b := r.src.BodyOf(r.sent, 0)
+	r.size = int64(len(b))
+	return b
+}
+
 // replied records a reply and reports whether it was the last.
 func (r *requester) replied(ctx context.Context, header, body []byte) (last bool, err error) {
 	now := r.w.Run().Now()
@@ -95,18 +103,18 @@ func (r *requester) replied(ctx context.Context, header, body []byte) (last bool
 		r.w.Step(r.step, now-r.from, now)
 	}
 	r.w.Latency(now-r.from, now)
-	r.w.Add(1, int64(len(r.src.body))+r.header, now)
+	r.w.Add(1, r.size+r.header, now)
 	if !r.w.Warm(now) {
 		r.got++
 	}
 	r.sent++
-	if r.spec.bounded() {
-		last = r.got >= r.w.share.Messages
+	if r.spec.Bounded() {
+		last = r.got >= r.w.Share.Messages
 	} else {
 		last = now-r.start >= r.spec.Warmup+r.spec.Duration
 	}
 	if !last {
-		err = pause(ctx, r.spec.Sleep)
+		err = crew.Pause(ctx, r.spec.Sleep)
 	}
 	return last, err
 }
@@ -125,21 +133,21 @@ func goodReply(header, body []byte) error {
 }
 
 func (r *requester) wire(ctx context.Context) error {
-	g := r.w.group
-	c, err := g.dialWire(ctx)
+	g := r.w.Group
+	c, err := g.DialWire(ctx)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", r.w.Number(), err)
 	}
 	defer func() {
 		st := c.Stats()
-		r.w.extra.WireBytes = int64(st.InBytes + st.OutBytes)
+		r.w.Extra.WireBytes = int64(st.InBytes + st.OutBytes)
 		_ = c.Close()
 	}()
-	o, err := g.w.Options(ctx)
+	o, err := g.World.Options(ctx)
 	if err != nil {
 		return err
 	}
-	inbox := newInbox(o.InboxPrefix)
+	inbox := crew.NewInbox(o.InboxPrefix)
 	if _, err := c.Subscribe(inbox, ""); err != nil {
 		return err
 	}
@@ -161,7 +169,7 @@ func (r *requester) wire(ctx context.Context) error {
 		if err := r.next(ctx); err != nil {
 			return err
 		}
-		if err := out.Pub(r.spec.Subject, inbox, header, r.src.bodyOf(r.sent, 0)); err != nil {
+		if err := out.Pub(r.spec.Subject, inbox, header, r.body()); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -181,16 +189,9 @@ func (r *requester) wire(ctx context.Context) error {
 	}})
 }
 
-func newInbox(prefix string) string {
-	if prefix == "" {
-		return nats.NewInbox()
-	}
-	return prefix + strings.TrimPrefix(nats.NewInbox(), nats.InboxPrefix[:len(nats.InboxPrefix)-1])
-}
-
 func (r *requester) natsGo(ctx context.Context) error {
 	failed := make(chan error, 1)
-	c, err := r.w.group.dialNats(ctx, func(err error) {
+	c, err := r.w.Group.DialNats(ctx, func(err error) {
 		select {
 		case failed <- err:
 		default:
@@ -200,8 +201,8 @@ func (r *requester) natsGo(ctx context.Context) error {
 		return fmt.Errorf("client number %d failed to connect: %w", r.w.Number(), err)
 	}
 	defer func() {
-		r.w.extra.WireBytes = c.wireBytes()
-		c.shut()
+		r.w.Extra.WireBytes = c.WireBytes()
+		c.Shut()
 	}()
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -232,15 +233,15 @@ func (r *requester) natsGo(ctx context.Context) error {
 	return nil
 }
 
-func (r *requester) once(ctx context.Context, c *client) (*nats.Msg, error) {
-	bounded, cancel := context.WithTimeout(ctx, r.w.group.w.Timeout)
+func (r *requester) once(ctx context.Context, c *crew.Client) (*nats.Msg, error) {
+	bounded, cancel := context.WithTimeout(ctx, r.w.Group.World.Timeout)
 	defer cancel()
-	m, err := c.RequestMsgWithContext(bounded, &nats.Msg{Subject: r.spec.Subject, Data: r.src.bodyOf(r.sent, 0), Header: r.spec.Header})
+	m, err := c.RequestMsgWithContext(bounded, &nats.Msg{Subject: r.spec.Subject, Data: r.body(), Header: r.spec.Header})
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fail.Newf(fail.NoAnswer, "no reply from %s within %s", r.spec.Subject, r.w.group.w.Timeout)
+		return nil, fail.Newf(fail.NoAnswer, "no reply from %s within %s", r.spec.Subject, r.w.Group.World.Timeout)
 	}
 	return m, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/wire"
 )
 
@@ -27,17 +28,17 @@ const (
 var okReply = []byte("ok")
 
 // serve is the work of a service server: it answers until it is stopped.
-func serve(ctx context.Context, w *worker) error {
-	s := &server{w: w, spec: w.group.spec}
-	if s.spec.Engine == NatsGo {
+func serve(ctx context.Context, w *crew.Worker) error {
+	s := &server{w: w, spec: w.Group.Spec}
+	if s.spec.Engine == crew.NatsGo {
 		return s.natsGo(ctx)
 	}
 	return s.wire(ctx)
 }
 
 type server struct {
-	w    *worker
-	spec *Spec
+	w    *crew.Worker
+	spec *crew.Spec
 
 	id      string
 	began   time.Time
@@ -52,13 +53,13 @@ type server struct {
 
 // wire answers with the wire engine, discovery included.
 func (s *server) wire(ctx context.Context) error {
-	c, err := s.w.group.dialWire(ctx)
+	c, err := s.w.Group.DialWire(ctx)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
 	}
 	defer func() {
 		st := c.Stats()
-		s.w.extra.WireBytes = int64(st.InBytes + st.OutBytes)
+		s.w.Extra.WireBytes = int64(st.InBytes + st.OutBytes)
 		_ = c.Close()
 	}()
 	s.id, s.began, s.sids, s.out = nuid.Next(), time.Now().UTC(), map[int]string{}, c.Writer()
@@ -82,7 +83,7 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("subscribing to %s: %w", s.spec.Subject, err)
 	}
 	s.w.Set(meter.Serving)
-	if err := s.w.ready(ctx); err != nil {
+	if err := s.w.Ready(ctx); err != nil {
 		return err
 	}
 	err = c.Read(ctx, wire.Handler{
@@ -113,7 +114,7 @@ func (s *server) answer(ctx context.Context, m *wire.Msg) error {
 			return err
 		}
 		before := time.Now()
-		if err := pause(ctx, s.spec.Sleep); err != nil {
+		if err := crew.Pause(ctx, s.spec.Sleep); err != nil {
 			return err
 		}
 		s.busy += time.Since(before)
@@ -154,7 +155,7 @@ func (s *server) discovery(verb string) any {
 // natsGo answers with the micro framework of nats.go.
 func (s *server) natsGo(ctx context.Context) error {
 	failed := make(chan error, 1)
-	c, err := s.w.group.dialNats(ctx, func(err error) {
+	c, err := s.w.Group.DialNats(ctx, func(err error) {
 		select {
 		case failed <- err:
 		default:
@@ -164,8 +165,8 @@ func (s *server) natsGo(ctx context.Context) error {
 		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
 	}
 	defer func() {
-		s.w.extra.WireBytes = c.wireBytes()
-		c.shut()
+		s.w.Extra.WireBytes = c.WireBytes()
+		c.Shut()
 	}()
 	var mu sync.Mutex // a handler may still be at work when the client has given up
 	over := false
@@ -176,24 +177,24 @@ func (s *server) natsGo(ctx context.Context) error {
 	}()
 	svc, err := micro.AddService(c.Conn, micro.Config{Name: serviceName, Version: serviceVersion, Description: serviceAbout,
 		Endpoint: &micro.EndpointConfig{Subject: s.spec.Subject, Handler: micro.HandlerFunc(func(r micro.Request) {
-			if pause(ctx, s.spec.Sleep) != nil {
+			if crew.Pause(ctx, s.spec.Sleep) != nil {
 				return
 			}
 			_ = r.Respond(okReply) // an error shows on the connection
 			mu.Lock()
 			defer mu.Unlock()
 			if !over {
-				s.w.Add(1, int64(len(r.Data())+headerSize(nats.Header(r.Headers()))), s.w.Run().Now())
+				s.w.Add(1, int64(len(r.Data())+crew.HeaderSize(nats.Header(r.Headers()))), s.w.Run().Now())
 			}
 		})}})
 	if err != nil {
 		return fmt.Errorf("service on %s: %w", s.spec.Subject, err)
 	}
-	if err := c.settle(ctx, s.w.group.w.Timeout); err != nil {
+	if err := c.Settle(ctx, s.w.Group.World.Timeout); err != nil {
 		return err
 	}
 	s.w.Set(meter.Serving)
-	if err := s.w.ready(ctx); err != nil {
+	if err := s.w.Ready(ctx); err != nil {
 		return err
 	}
 	select {

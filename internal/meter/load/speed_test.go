@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/testkit"
 )
@@ -85,10 +86,10 @@ func BenchmarkSpeedPublish(b *testing.B) {
 			bareWrite(b, c, r, size, b.N)
 			perSecond(b, time.Since(start))
 		})
-		for _, engine := range []string{load.Wire, load.NatsGo} {
+		for _, engine := range []string{crew.Wire, crew.NatsGo} {
 			b.Run(fmt.Sprintf("%dB/%s", size, engine), func(b *testing.B) {
 				b.ReportAllocs()
-				measured(b, testkit.Server(b), load.Spec{Kind: "pub", Engine: engine, Clients: 1, Size: int64(size)})
+				measured(b, testkit.Server(b), crew.Spec{Kind: "pub", Engine: engine, Clients: 1, Size: int64(size)})
 			})
 		}
 	}
@@ -115,28 +116,28 @@ func BenchmarkSpeedPubSub(b *testing.B) {
 		}
 		perSecond(b, time.Since(start))
 	})
-	for _, engine := range []string{load.Wire, load.NatsGo} {
+	for _, engine := range []string{crew.Wire, crew.NatsGo} {
 		for name, stamp := range map[string]bool{"counting": false, "latency": true} {
 			b.Run("16B/"+engine+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
-				measured(b, testkit.Server(b), load.Spec{Kind: "pubsub", Engine: engine, Clients: 1, Subscribers: 1, Size: size, Stamp: stamp, Idle: 20 * time.Second, Wait: 20 * time.Second})
+				measured(b, testkit.Server(b), crew.Spec{Kind: "pubsub", Engine: engine, Clients: 1, Subscribers: 1, Size: size, Stamp: stamp, Idle: 20 * time.Second, Wait: 20 * time.Second})
 			})
 		}
 	}
 }
 
 func BenchmarkSpeedStream(b *testing.B) {
-	for _, line := range [][2]string{{"js pub sync", load.Wire}, {"js pub async", load.Wire}, {"js pub async", load.NatsGo}, {"js pub fast", load.Wire}, {"js pub atomic", load.Wire}} {
+	for _, line := range [][2]string{{"js pub sync", crew.Wire}, {"js pub async", crew.Wire}, {"js pub async", crew.NatsGo}, {"js pub fast", crew.Wire}, {"js pub atomic", crew.Wire}} {
 		b.Run(strings.ReplaceAll(line[0], " ", "_")+"/"+line[1], func(b *testing.B) {
 			b.ReportAllocs()
-			measured(b, testkit.Server(b), load.Spec{Kind: line[0], Engine: line[1], Clients: 1, Size: 128,
-				Stream: load.Stream{Name: "B", Create: true, Replicas: 1, Batch: 500, MaxOutstanding: 4, Storage: jetstream.FileStorage.String()}})
+			measured(b, testkit.Server(b), crew.Spec{Kind: line[0], Engine: line[1], Clients: 1, Size: 128,
+				Stream: crew.Stream{Name: "B", Create: true, Replicas: 1, Batch: 500, MaxOutstanding: 4, Storage: jetstream.FileStorage.String()}})
 		})
 	}
 }
 
 // measured runs the benchmark with b.N messages and reports the rate of its last side.
-func measured(b *testing.B, srv *testkit.NATS, s load.Spec) {
+func measured(b *testing.B, srv *testkit.NATS, s crew.Spec) {
 	b.Helper()
 	w := world(b, srv.URL())
 	w.Say = func(string, ...any) {}

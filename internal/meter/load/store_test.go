@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/meter/load"
 	"github.com/natskit/natskit/internal/testkit"
 )
@@ -18,14 +19,14 @@ func TestStoring(t *testing.T) {
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t)
 		for _, kind := range []string{"js pub sync", "js pub async", "js pub atomic", "js pub fast"} {
-			if kind == "js pub fast" && engine == load.NatsGo {
+			if kind == "js pub fast" && engine == crew.NatsGo {
 				continue
 			}
-			for i, s := range []load.Spec{
+			for i, s := range []crew.Spec{
 				{Messages: 1200, Clients: 1, Size: 16},
 				{Messages: 1201, Clients: 3, Size: 100, Header: nats.Header{"A": {"b"}}},
-				{Messages: 7, Clients: 9, Size: 16, Multi: load.Multi{On: true, Max: 10}, Stream: load.Stream{Dedup: true}},
-				{Messages: 300, Clients: 2, Size: 16, Segments: []load.Pace{{From: 10000, To: 10000}}},
+				{Messages: 7, Clients: 9, Size: 16, Multi: crew.Multi{On: true, Max: 10}, Stream: crew.Stream{Dedup: true}},
+				{Messages: 300, Clients: 2, Size: 16, Segments: []crew.Pace{{From: 10000, To: 10000}}},
 				{Duration: 100 * time.Millisecond, Clients: 1, Size: 16},
 			} {
 				name := fmt.Sprintf("B%s%d", kind[len("js pub "):], i) // the server removes the files of a deleted stream some time later
@@ -49,11 +50,11 @@ func TestStoringFails(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
 		for _, kind := range []string{"js pub sync", "js pub async", "js pub atomic", "js pub fast"} {
-			if kind == "js pub fast" && engine == load.NatsGo {
+			if kind == "js pub fast" && engine == crew.NatsGo {
 				continue
 			}
 			srv := testkit.Server(t)
-			s := load.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Messages: 100, Size: 16, Stream: load.Stream{Name: "B", Batch: 10, Replicas: 1, MaxOutstanding: 1}}
+			s := crew.Spec{Kind: kind, Engine: engine, Subject: "s", Clients: 2, Messages: 100, Size: 16, Stream: crew.Stream{Name: "B", Batch: 10, Replicas: 1, MaxOutstanding: 1}}
 			if _, err := load.Run(t.Context(), world(t, srv.URL()), s); fail.CodeOf(err) != fail.NotFound || !strings.Contains(err.Error(), "could not access stream B") {
 				t.Errorf("%s: %v", kind, err)
 			}

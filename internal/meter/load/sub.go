@@ -9,13 +9,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/wire"
 )
 
 // subscriber receives the messages of one client.
 type subscriber struct {
-	w      *worker
-	spec   *Spec
+	w      *crew.Worker
+	spec   *crew.Spec
 	epoch  int64 // nanoseconds since 1970 at which the clock of the run began
 	tracks tracks
 	got    int64 // after the warm-up
@@ -25,17 +26,17 @@ type subscriber struct {
 	sent       func() func(uint16) uint64 // at the end: how many each sent; nil when nobody knows
 }
 
-func newSubscriber(w *worker) *subscriber {
-	return &subscriber{w: w, spec: w.group.spec, epoch: w.Run().Wall(0).UnixNano(), tracks: tracks{}}
+func newSubscriber(w *crew.Worker) *subscriber {
+	return &subscriber{w: w, spec: w.Group.Spec, epoch: w.Run().Wall(0).UnixNano(), tracks: tracks{}}
 }
 
 // subscribe is the work of a core subscriber.
-func subscribe(ctx context.Context, w *worker) error {
+func subscribe(ctx context.Context, w *crew.Worker) error {
 	return newSubscriber(w).run(ctx)
 }
 
 func (s *subscriber) run(ctx context.Context) error {
-	if s.spec.Engine == NatsGo {
+	if s.spec.Engine == crew.NatsGo {
 		return s.natsGo(ctx)
 	}
 	return s.wire(ctx)
@@ -43,7 +44,7 @@ func (s *subscriber) run(ctx context.Context) error {
 
 // enough reports that the client has what it was to receive.
 func (s *subscriber) enough() bool {
-	return s.w.limit > 0 && s.got >= s.w.limit
+	return s.w.Limit > 0 && s.got >= s.w.Limit
 }
 
 // take counts n messages of size bytes that were read by now.
@@ -78,7 +79,7 @@ func (s *subscriber) finish() {
 		sent = s.sent()
 	}
 	d := s.tracks.result(s.spec.FirstClient, s.publishers, sent)
-	s.w.extra.Delivery = &d
+	s.w.Extra.Delivery = &d
 }
 
 // tracks follow the publishers by their numbers.
@@ -137,17 +138,17 @@ func (a *account) result(first, n int, sent func(uint16) uint64) *meter.Delivery
 }
 
 func (s *subscriber) wire(ctx context.Context) error {
-	g := s.w.group
-	c, err := g.dialWire(ctx)
+	g := s.w.Group
+	c, err := g.DialWire(ctx)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
 	}
 	defer func() {
 		st := c.Stats()
-		s.w.extra.WireBytes = int64(st.InBytes + st.OutBytes)
+		s.w.Extra.WireBytes = int64(st.InBytes + st.OutBytes)
 		_ = c.Close()
 	}()
-	sub := s.spec.subscription()
+	sub := s.spec.Subscription()
 	if _, err := c.Subscribe(sub, s.spec.Queue); err != nil {
 		return fmt.Errorf("subscribing to %s: %w", sub, err)
 	}
@@ -156,7 +157,7 @@ func (s *subscriber) wire(ctx context.Context) error {
 	}
 	s.w.Set(meter.Receiving)
 	// Messages may come as soon as the first of the other clients sends: only the reading waits for all.
-	if err := s.w.ready(ctx); err != nil {
+	if err := s.w.Ready(ctx); err != nil {
 		return err
 	}
 	defer s.finish()
@@ -175,7 +176,7 @@ func (s *subscriber) wire(ctx context.Context) error {
 func (s *subscriber) count(ctx context.Context, c *wire.Conn) error {
 	var until uint64
 	if s.spec.Warmup == 0 {
-		until = uint64(s.w.limit)
+		until = uint64(s.w.Limit)
 	}
 	var msgs, size uint64
 	_, err := c.Count(ctx, until, func(t *wire.Tally) error {
@@ -209,7 +210,7 @@ func (s *subscriber) readStamped(ctx context.Context, c *wire.Conn) error {
 			n++
 			size += int64(len(m.Header) + len(m.Payload))
 			s.stamped(m.Payload, now)
-			if s.w.limit > 0 && s.got+n >= s.w.limit && !s.w.Warm(now) {
+			if s.w.Limit > 0 && s.got+n >= s.w.Limit && !s.w.Warm(now) {
 				return wire.ErrStop
 			}
 			return nil
@@ -230,7 +231,7 @@ func (s *subscriber) natsGo(ctx context.Context) error {
 		default:
 		}
 	}
-	c, err := s.w.group.dialNats(ctx, end)
+	c, err := s.w.Group.DialNats(ctx, end)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", s.w.Number(), err)
 	}
@@ -240,11 +241,11 @@ func (s *subscriber) natsGo(ctx context.Context) error {
 		mu.Lock()
 		over = true
 		mu.Unlock()
-		s.w.extra.WireBytes = c.wireBytes()
-		c.shut()
+		s.w.Extra.WireBytes = c.WireBytes()
+		c.Shut()
 		s.finish()
 	}()
-	name := s.spec.subscription()
+	name := s.spec.Subscription()
 	sub, err := c.QueueSubscribe(name, s.spec.Queue, func(m *nats.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -265,11 +266,11 @@ func (s *subscriber) natsGo(ctx context.Context) error {
 		return fmt.Errorf("subscribing to %s: %w", name, err)
 	}
 	_ = sub.SetPendingLimits(-1, -1) // slow processing shows as a rate, not as loss inside the client
-	if err := c.settle(ctx, s.w.group.w.Timeout); err != nil {
+	if err := c.Settle(ctx, s.w.Group.World.Timeout); err != nil {
 		return fmt.Errorf("subscribing to %s: %w", name, err)
 	}
 	s.w.Set(meter.Receiving)
-	if err := s.w.ready(ctx); err != nil {
+	if err := s.w.Ready(ctx); err != nil {
 		return err
 	}
 	select {

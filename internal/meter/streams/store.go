@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"bytes"
@@ -15,21 +15,14 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/wire"
-)
-
-// The ways to publish to a stream.
-const (
-	modeSync   = "js pub sync"   // the next message waits for the acknowledgement of the last
-	modeAsync  = "js pub async"  // a window of messages is on its way
-	modeAtomic = "js pub atomic" // batches that are stored whole or not at all
-	modeFast   = "js pub fast"   // flow control by the server
 )
 
 // storeOutlet publishes to a stream with the wire engine.
 type storeOutlet struct {
-	w      *worker
-	spec   *Spec
+	w      *crew.Worker
+	spec   *crew.Spec
 	mode   string
 	conn   *wire.Conn
 	out    *wire.Writer
@@ -73,31 +66,31 @@ type held struct {
 	step          int
 }
 
-func dialStore(ctx context.Context, g *group, w *worker) (outlet, error) {
-	if g.spec.Engine == NatsGo {
+func dialStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
+	if g.Spec.Engine == crew.NatsGo {
 		return dialNatsStore(ctx, g, w)
 	}
-	conn, err := g.dialWire(ctx)
+	conn, err := g.DialWire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	opts, err := g.w.Options(ctx)
+	opts, err := g.World.Options(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := g.spec
-	o := &storeOutlet{w: w, spec: s, mode: s.Kind, conn: conn, out: conn.Writer(), inbox: newInbox(opts.InboxPrefix),
-		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.index) + "-", window: int64(max(s.Stream.Batch, 1))}
+	s := g.Spec
+	o := &storeOutlet{w: w, spec: s, mode: s.Kind, conn: conn, out: conn.Writer(), inbox: crew.NewInbox(opts.InboxPrefix),
+		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.Index) + "-", window: int64(max(s.Stream.Batch, 1))}
 	o.more = sync.NewCond(&o.mu)
 	switch o.mode {
-	case modeSync:
+	case crew.ModeSync:
 		o.window = 1
-	case modeAtomic:
+	case crew.ModeAtomic:
 		o.window = 1 << 30 // the batch is the window
-	case modeFast:
+	case crew.ModeFast:
 		o.window, o.batch = 1, nuid.Next()
 	}
-	if len(s.Header) > 0 || s.Stream.Dedup || o.mode == modeAtomic {
+	if len(s.Header) > 0 || s.Stream.Dedup || o.mode == crew.ModeAtomic {
 		if o.head, err = wire.AppendHeader(nil, s.Header); err != nil {
 			return nil, err
 		}
@@ -118,7 +111,7 @@ func dialStore(ctx context.Context, g *group, w *worker) (outlet, error) {
 }
 
 // begin starts to read acknowledgements.
-func (o *storeOutlet) begin(ctx context.Context) {
+func (o *storeOutlet) Begin(ctx context.Context) {
 	o.ctx = ctx
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	o.stop = stop
@@ -149,8 +142,8 @@ func (o *storeOutlet) fail(err error) {
 }
 
 // put sends a message when the window has room for it.
-func (o *storeOutlet) put(subject, body []byte, from time.Duration, step int) error {
-	if o.mode != modeAtomic {
+func (o *storeOutlet) Put(subject, body []byte, from time.Duration, step int) error {
+	if o.mode != crew.ModeAtomic {
 		if err := o.room(); err != nil {
 			return err
 		}
@@ -233,13 +226,13 @@ func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, l
 	o.inThis++
 	var reply []byte
 	switch {
-	case o.mode == modeFast:
+	case o.mode == crew.ModeFast:
 		op := 1
 		if n == 0 {
 			op = 0
 		}
 		reply = o.flowReply(n+1, op)
-	case o.mode != modeAtomic || last:
+	case o.mode != crew.ModeAtomic || last:
 		o.reply = append(append(o.reply[:0], o.inbox...), '.')
 		reply = strconv.AppendInt(o.reply, n, 10)
 		o.reply = reply
@@ -248,9 +241,9 @@ func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, l
 		return o.known(err)
 	}
 	switch {
-	case o.mode == modeSync:
-		return o.flush()
-	case o.mode == modeFast && n == 0: // a ping asks how often the server will acknowledge
+	case o.mode == crew.ModeSync:
+		return o.Flush()
+	case o.mode == crew.ModeFast && n == 0: // a ping asks how often the server will acknowledge
 		if err := o.out.PubBytes(subject, o.flowReply(1, 4), nil, nil); err != nil {
 			return o.known(err)
 		}
@@ -268,7 +261,7 @@ func (o *storeOutlet) headerOf(n int64, last bool) []byte {
 		b = append(append(b, "Nats-Msg-Id: "...), o.prefix...)
 		b = append(strconv.AppendInt(b, n, 10), "\r\n"...)
 	}
-	if o.mode == modeAtomic {
+	if o.mode == crew.ModeAtomic {
 		b = append(append(b, "Nats-Batch-Id: "...), o.batch...)
 		b = strconv.AppendInt(append(b, "\r\nNats-Batch-Sequence: "...), int64(o.inThis)+1, 10)
 		b = append(b, "\r\n"...)
@@ -283,11 +276,11 @@ func (o *storeOutlet) headerOf(n int64, last bool) []byte {
 // owing is how many messages wait for an acknowledgement; the caller holds the lock.
 func (o *storeOutlet) owing() int64 { return int64(len(o.queue) - o.popped) }
 
-func (o *storeOutlet) repeat([]byte, []byte, int) error {
+func (o *storeOutlet) Repeat([]byte, []byte, int) error {
 	return errors.New("a storer gives each message its own time")
 }
 
-func (o *storeOutlet) flush() error {
+func (o *storeOutlet) Flush() error {
 	if err := o.out.Flush(); err != nil {
 		return o.known(err)
 	}
@@ -296,19 +289,19 @@ func (o *storeOutlet) flush() error {
 
 // known prefers what the server said to the error of a write.
 func (o *storeOutlet) known(err error) error {
-	if told := o.failed(); told != nil {
+	if told := o.Failed(); told != nil {
 		return told
 	}
 	return err
 }
 
-func (o *storeOutlet) failed() error {
+func (o *storeOutlet) Failed() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.err
 }
 
-func (o *storeOutlet) drain(ctx context.Context) (int64, error) {
+func (o *storeOutlet) Drain(ctx context.Context) (int64, error) {
 	free := context.AfterFunc(ctx, func() {
 		o.mu.Lock()
 		o.more.Broadcast()
@@ -316,7 +309,7 @@ func (o *storeOutlet) drain(ctx context.Context) (int64, error) {
 	})
 	defer free()
 	o.ctx = ctx
-	err := o.failed()
+	err := o.Failed()
 	if err == nil {
 		err = o.last(ctx)
 	}
@@ -335,10 +328,10 @@ func (o *storeOutlet) drain(ctx context.Context) (int64, error) {
 // last ends a batch and waits for what is on its way.
 func (o *storeOutlet) last(ctx context.Context) error {
 	switch {
-	case o.mode == modeAtomic:
+	case o.mode == crew.ModeAtomic:
 		return o.commit()
-	case o.mode == modeFast && o.sent > 0:
-		subject := newSource(o.spec, o.w).subjectOf(0)
+	case o.mode == crew.ModeFast && o.sent > 0:
+		subject := crew.NewSource(o.spec, o.w).SubjectOf(0)
 		if err := o.out.PubBytes(subject, o.flowReply(o.sent+1, 3), nil, nil); err != nil {
 			return o.known(err)
 		}
@@ -353,16 +346,16 @@ func (o *storeOutlet) last(ctx context.Context) error {
 	return o.await(ctx, func() bool { return o.owing() == 0 })
 }
 
-func (o *storeOutlet) ping(ctx context.Context) error { return o.conn.Ping(ctx) }
+func (o *storeOutlet) Ping(ctx context.Context) error { return o.conn.Ping(ctx) }
 
-func (o *storeOutlet) denied() int64 { return o.refuse.Load() }
+func (o *storeOutlet) Denied() int64 { return o.refuse.Load() }
 
-func (o *storeOutlet) wireBytes() int64 {
+func (o *storeOutlet) WireBytes() int64 {
 	s := o.conn.Stats()
 	return int64(s.InBytes + s.OutBytes)
 }
 
-func (o *storeOutlet) close() {
+func (o *storeOutlet) Close() {
 	if o.stop != nil {
 		o.stop()
 	}

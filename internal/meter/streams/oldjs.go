@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // oldGroup is the deliver group in which the clients of a push consumer share its messages.
@@ -21,56 +22,56 @@ func (g *group) prepareOld(ctx context.Context, r *meter.Report) (func(), error)
 	if err != nil {
 		return nil, err
 	}
-	js, err := g.w.OldJetStream(c.Conn)
+	js, err := g.World.OldJetStream(c.Conn)
 	if err != nil {
-		return c.shut, err
+		return c.Shut, err
 	}
-	s := g.spec.Stream
-	if g.spec.Kind == "oldjs ordered" {
-		return c.shut, nil
+	s := g.Spec.Stream
+	if g.Spec.Kind == "oldjs ordered" {
+		return c.Shut, nil
 	}
 	if s.Consumer != defaultConsumer {
 		if _, err := js.ConsumerInfo(s.Name, s.Consumer, nats.Context(ctx)); err != nil {
-			return c.shut, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, err)
+			return c.Shut, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, err)
 		}
-		return c.shut, nil
+		return c.Shut, nil
 	}
 	cfg := &nats.ConsumerConfig{Durable: s.Consumer, DeliverPolicy: nats.DeliverAllPolicy, AckPolicy: nats.AckExplicitPolicy,
-		ReplayPolicy: nats.ReplayInstantPolicy, FilterSubject: g.spec.subscription(), MaxAckPending: max(s.Batch*g.spec.all(), 1)}
+		ReplayPolicy: nats.ReplayInstantPolicy, FilterSubject: g.Spec.Subscription(), MaxAckPending: max(s.Batch*g.Spec.All(), 1)}
 	if s.Acks == "none" {
 		cfg.AckPolicy, cfg.MaxAckPending = nats.AckNonePolicy, 0
 	}
-	if g.spec.Kind == "oldjs push" {
+	if g.Spec.Kind == "oldjs push" {
 		cfg.DeliverSubject, cfg.DeliverGroup = nats.NewInbox(), oldGroup
 	}
 	if err := js.DeleteConsumer(s.Name, s.Consumer, nats.Context(ctx)); err != nil && !errors.Is(err, nats.ErrConsumerNotFound) {
-		return c.shut, fmt.Errorf("consumer %s: %w", s.Consumer, err)
+		return c.Shut, fmt.Errorf("consumer %s: %w", s.Consumer, err)
 	}
 	if _, err := js.AddConsumer(s.Name, cfg, nats.Context(ctx)); err != nil {
-		return c.shut, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, err)
+		return c.Shut, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, err)
 	}
 	return func() {
-		defer c.shut()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.w.Timeout)
+		defer c.Shut()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.World.Timeout)
 		defer cancel()
 		if err := js.DeleteConsumer(s.Name, s.Consumer, nats.Context(ctx)); err == nil {
-			g.w.Say("Deleted durable consumer: %s", s.Consumer)
+			g.World.Say("Deleted durable consumer: %s", s.Consumer)
 		}
 	}, nil
 }
 
 // oldWork receives with the legacy API: by callback from an ordered or a push consumer, or batch by batch from a pull consumer.
 func (r *reader) oldWork(ctx context.Context) error {
-	js, err := r.w.group.w.OldJetStream(r.c.Conn)
+	js, err := r.w.Group.World.OldJetStream(r.c.Conn)
 	if err != nil {
 		return err
 	}
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	name := r.spec.Stream
 	if r.spec.Kind == "oldjs pull" {
-		sub, err := js.PullSubscribe(r.spec.subscription(), name.Consumer, nats.Bind(name.Name, name.Consumer))
+		sub, err := js.PullSubscribe(r.spec.Subscription(), name.Consumer, nats.Bind(name.Name, name.Consumer))
 		if err != nil {
 			return fmt.Errorf("subscribing to %s: %w", r.spec.Subject, err)
 		}
@@ -105,7 +106,7 @@ func (r *reader) oldCallback(ctx context.Context, js nats.JetStreamContext) erro
 			end(nil)
 			return
 		}
-		last := r.take(int64(len(m.Data) + headerSize(m.Header)))
+		last := r.take(int64(len(m.Data) + crew.HeaderSize(m.Header)))
 		if ordered && r.complete() {
 			end(nil)
 			return
@@ -115,18 +116,18 @@ func (r *reader) oldCallback(ctx context.Context, js nats.JetStreamContext) erro
 				end(err)
 			}
 			if last {
-				r.w.group.fatal(errEnough)
+				r.w.Group.End(crew.ErrEnough)
 			}
 		}
-		_ = pause(ctx, r.spec.Sleep) // its end is the client's business
+		_ = crew.Pause(ctx, r.spec.Sleep) // its end is the client's business
 	}
 	r.w.Set(meter.Consuming)
 	var sub *nats.Subscription
 	var err error
 	if ordered {
-		sub, err = js.Subscribe(r.spec.subscription(), handle, nats.OrderedConsumer(), nats.BindStream(r.spec.Stream.Name))
+		sub, err = js.Subscribe(r.spec.Subscription(), handle, nats.OrderedConsumer(), nats.BindStream(r.spec.Stream.Name))
 	} else {
-		sub, err = js.QueueSubscribe(r.spec.subscription(), oldGroup, handle, nats.Bind(r.spec.Stream.Name, r.spec.Stream.Consumer), nats.ManualAck())
+		sub, err = js.QueueSubscribe(r.spec.Subscription(), oldGroup, handle, nats.Bind(r.spec.Stream.Name, r.spec.Stream.Consumer), nats.ManualAck())
 	}
 	if err != nil {
 		return fmt.Errorf("subscribing to %s: %w", r.spec.Subject, err)
@@ -146,7 +147,7 @@ func (r *reader) oldAck(ctx context.Context, m *nats.Msg) error {
 	switch {
 	case r.spec.Stream.Acks == "none":
 	case r.spec.Stream.DoubleAck:
-		bounded, cancel := context.WithTimeout(ctx, r.w.group.w.Timeout)
+		bounded, cancel := context.WithTimeout(ctx, r.w.Group.World.Timeout)
 		defer cancel()
 		err = m.AckSync(nats.Context(bounded))
 	default:
@@ -166,7 +167,7 @@ func (r *reader) oldFetch(ctx context.Context, sub *nats.Subscription) error {
 			if r.pool.still.Load() == 0 {
 				return nil
 			}
-			if err := pause(ctx, 10*time.Millisecond); err != nil {
+			if err := crew.Pause(ctx, 10*time.Millisecond); err != nil {
 				return err
 			}
 			continue
@@ -175,15 +176,15 @@ func (r *reader) oldFetch(ctx context.Context, sub *nats.Subscription) error {
 		msgs, err := sub.Fetch(int(n), nats.Context(bounded))
 		cancel()
 		for _, m := range msgs {
-			r.take(int64(len(m.Data) + headerSize(m.Header)))
+			r.take(int64(len(m.Data) + crew.HeaderSize(m.Header)))
 			if err := r.oldAck(ctx, m); err != nil {
 				return err
 			}
-			if err := pause(ctx, r.spec.Sleep); err != nil {
+			if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 				return err
 			}
 		}
-		if r.spec.bounded() {
+		if r.spec.Bounded() {
 			r.pool.left.Add(n - int64(len(msgs)))
 		}
 		if ctx.Err() != nil {

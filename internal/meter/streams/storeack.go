@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/wire"
 )
 
@@ -42,7 +43,7 @@ func (o *storeOutlet) acknowledged(m *wire.Msg) error {
 	} else if code != 0 {
 		return fmt.Errorf("the stream answered with status %d %s", code, text)
 	}
-	if o.mode == modeFast || bytes.Contains(m.Payload, []byte(`"error"`)) {
+	if o.mode == crew.ModeFast || bytes.Contains(m.Payload, []byte(`"error"`)) {
 		return o.judged(m.Payload, now)
 	}
 	n, err := strconv.ParseInt(string(m.Subject[bytes.LastIndexByte(m.Subject, '.')+1:]), 10, 64)
@@ -50,7 +51,7 @@ func (o *storeOutlet) acknowledged(m *wire.Msg) error {
 		return nil // not one of ours
 	}
 	from := n
-	if o.mode == modeAtomic {
+	if o.mode == crew.ModeAtomic {
 		from = 0 // with the last all before it
 	}
 	o.settle(from, n, now)

@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // defaultConsumer is the durable that a run makes for itself; one of another name has to exist.
@@ -19,22 +20,22 @@ const defaultConsumer = "nats-bench"
 // pool is what the consuming clients of a run share: how many messages are still to come, and the consumers to ask whether
 // there are any.
 type pool struct {
-	g     *group
+	g     *crew.Group
 	left  atomic.Int64 // messages nobody has claimed
 	still atomic.Int64 // messages not yet counted
 	mu    sync.Mutex
 	infos []func(context.Context) (*jetstream.ConsumerInfo, error)
 }
 
-func (g *group) consumers(k Kind, clients int, work func(*reader, context.Context) error, ready prepared) prepared {
-	p := &pool{g: g}
-	p.left.Store(g.spec.Messages)
-	p.still.Store(g.spec.Messages)
-	g.add(k, NatsGo, clients, g.spec.Messages, func(ctx context.Context, w *worker) error {
-		r := &reader{w: w, spec: g.spec, pool: p}
+func (g *group) consumers(k crew.Kind, clients int, work func(*reader, context.Context) error, ready Prepared) Prepared {
+	p := &pool{g: g.Group}
+	p.left.Store(g.Spec.Messages)
+	p.still.Store(g.Spec.Messages)
+	g.Add(k, crew.NatsGo, clients, g.Spec.Messages, func(ctx context.Context, w *crew.Worker) error {
+		r := &reader{w: w, spec: g.Spec, pool: p}
 		return r.run(ctx, work)
 	})
-	g.starved = p.starved
+	g.Starved = p.starved
 	return ready
 }
 
@@ -60,10 +61,10 @@ func (p *pool) ask(f func(context.Context) (*jetstream.ConsumerInfo, error)) {
 
 // reader is one client that reads from a stream.
 type reader struct {
-	w    *worker
-	spec *Spec
+	w    *crew.Worker
+	spec *crew.Spec
 	pool *pool
-	c    *client
+	c    *crew.Client
 	js   jetstream.JetStream
 	got  int64 // after the warm-up
 
@@ -73,7 +74,7 @@ type reader struct {
 
 func (r *reader) run(ctx context.Context, work func(*reader, context.Context) error) error {
 	ended := make(chan error, 1)
-	c, err := r.w.group.dialNats(ctx, func(err error) {
+	c, err := r.w.Group.DialNats(ctx, func(err error) {
 		select {
 		case ended <- err:
 		default:
@@ -86,11 +87,11 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 		r.mu.Lock()
 		r.over = true
 		r.mu.Unlock()
-		r.w.extra.WireBytes = c.wireBytes()
-		c.shut()
+		r.w.Extra.WireBytes = c.WireBytes()
+		c.Shut()
 	}()
 	r.c = c
-	if r.js, err = r.w.group.w.JetStream(c.Conn); err != nil {
+	if r.js, err = r.w.Group.World.JetStream(c.Conn); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -115,7 +116,7 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 
 // claim reserves up to n of the messages that are to come, 0 when there are no more. A run without a number has them always.
 func (p *pool) claim(n int64) int64 {
-	if !p.g.spec.bounded() {
+	if !p.g.Spec.Bounded() {
 		return n
 	}
 	for {
@@ -141,7 +142,7 @@ func (r *reader) take(size int64) (last bool) {
 		return false
 	}
 	r.got++
-	return r.spec.bounded() && r.pool.still.Add(-1) == 0
+	return r.spec.Bounded() && r.pool.still.Add(-1) == 0
 }
 
 // complete reports that a client with a number of its own has it; what comes after is not counted.
@@ -155,8 +156,8 @@ func (r *reader) complete() bool {
 // share is how many messages a client asks for at a time: no more than its part, so that none holds what others wait for.
 func (r *reader) share() int {
 	n := r.spec.Stream.Batch
-	if r.spec.bounded() {
-		n = int(min(int64(n), max(r.w.share.Messages, 1)))
+	if r.spec.Bounded() {
+		n = int(min(int64(n), max(r.w.Share.Messages, 1)))
 	}
 	return max(n, 1)
 }
@@ -166,14 +167,14 @@ func (r *reader) acknowledge(ctx context.Context, m jetstream.Msg) error {
 	case r.spec.Stream.Acks == "none":
 		return nil
 	case r.spec.Stream.DoubleAck:
-		ctx, cancel := context.WithTimeout(ctx, r.w.group.w.Timeout)
+		ctx, cancel := context.WithTimeout(ctx, r.w.Group.World.Timeout)
 		defer cancel()
 		return m.DoubleAck(ctx)
 	}
 	return m.Ack()
 }
 
-func messageSize(m jetstream.Msg) int64 { return int64(len(m.Data()) + headerSize(m.Headers())) }
+func messageSize(m jetstream.Msg) int64 { return int64(len(m.Data()) + crew.HeaderSize(m.Headers())) }
 
 // prepareConsumer makes or finds the durable consumer of the run.
 func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), error) {
@@ -182,7 +183,7 @@ func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), e
 		return nil, err
 	}
 	end := g.undo(ctx, c, "", nil)
-	s := g.spec.Stream
+	s := g.Spec.Stream
 	if s.Consumer != defaultConsumer {
 		if _, err := stream.Consumer(ctx, s.Consumer); err != nil {
 			return end, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, err)
@@ -198,7 +199,7 @@ func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), e
 	}
 	cfg := jetstream.ConsumerConfig{
 		Durable: s.Consumer, DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: ackPolicy(s.Acks), ReplayPolicy: jetstream.ReplayInstantPolicy,
-		MaxAckPending: max(s.Batch*g.spec.all(), 1), InactiveThreshold: 10 * time.Second, FilterSubjects: s.Filters,
+		MaxAckPending: max(s.Batch*g.Spec.All(), 1), InactiveThreshold: 10 * time.Second, FilterSubjects: s.Filters,
 	}
 	if s.Acks == "none" {
 		cfg.MaxAckPending = 0
@@ -206,14 +207,14 @@ func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), e
 	if _, err := stream.CreateOrUpdateConsumer(ctx, cfg); err != nil {
 		return end, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, err)
 	}
-	if missing == nil || g.spec.AllClients > 0 { // others use it too
+	if missing == nil || g.Spec.AllClients > 0 { // others use it too
 		return end, nil
 	}
 	return func() {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.w.Timeout)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.World.Timeout)
 		defer cancel()
 		_ = stream.DeleteConsumer(bounded, s.Consumer) // it would expire by itself
-		c.shut()
+		c.Shut()
 	}, nil
 }
 
@@ -232,7 +233,7 @@ func (g *group) prepareReading(ctx context.Context, r *meter.Report) (func(), er
 	if err != nil {
 		return nil, err
 	}
-	return c.shut, nil
+	return c.Shut, nil
 }
 
 // consumeWork receives by callback.
@@ -255,7 +256,7 @@ func (r *reader) orderedWork(ctx context.Context) error {
 }
 
 func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	r.pool.ask(cons.Info)
@@ -284,9 +285,9 @@ func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 			end(nil)
 		}
 		if last && !ordered {
-			r.w.group.fatal(errEnough)
+			r.w.Group.End(crew.ErrEnough)
 		}
-		if pause(ctx, r.spec.Sleep) != nil {
+		if crew.Pause(ctx, r.spec.Sleep) != nil {
 			return
 		}
 	}, jetstream.PullMaxMessages(r.share()), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
@@ -315,7 +316,7 @@ func (r *reader) fetchWork(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting durable consumer '%s': %w", r.spec.Stream.Consumer, err)
 	}
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	r.pool.ask(cons.Info)
@@ -327,13 +328,13 @@ func (r *reader) fetchWork(ctx context.Context) error {
 				return nil
 			}
 			// The rest is claimed by others, who may yet give it back.
-			if err := pause(ctx, 10*time.Millisecond); err != nil {
+			if err := crew.Pause(ctx, 10*time.Millisecond); err != nil {
 				return err
 			}
 			continue
 		}
 		got, err := r.fetch(ctx, cons, n)
-		if r.spec.bounded() {
+		if r.spec.Bounded() {
 			r.pool.left.Add(n - got)
 		}
 		if err != nil {
@@ -356,7 +357,7 @@ func (r *reader) fetch(ctx context.Context, cons jetstream.Consumer, n int64) (g
 		if err := r.acknowledge(ctx, m); err != nil {
 			return got, fmt.Errorf("acknowledging: %w", err)
 		}
-		if err := pause(ctx, r.spec.Sleep); err != nil {
+		if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 			return got, err
 		}
 	}

@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // short is the end of a client that could not get as many messages as it was to.
 func (r *reader) short(where string) error {
-	return &idleError{fmt.Sprintf("%s holds no more", where)}
+	return &crew.IdleError{Text: fmt.Sprintf("%s holds no more", where)}
 }
 
-func (r *reader) enough() bool { return r.w.limit > 0 && r.got >= r.w.limit }
+func (r *reader) enough() bool { return r.w.Limit > 0 && r.got >= r.w.Limit }
 
 // getWork reads one message after the other by its sequence.
 func (r *reader) getWork(ctx context.Context) error {
@@ -27,7 +28,7 @@ func (r *reader) getWork(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("getting stream '%s': %w", r.spec.Stream.Name, err)
 	}
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	r.w.Set(meter.Getting)
@@ -47,8 +48,8 @@ func (r *reader) getWork(ctx context.Context) error {
 		}
 		now := r.w.Run().Now()
 		r.w.Latency(now-start, now)
-		r.take(int64(len(m.Data) + headerSize(m.Header)))
-		if err := pause(ctx, r.spec.Sleep); err != nil {
+		r.take(int64(len(m.Data) + crew.HeaderSize(m.Header)))
+		if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 			return err
 		}
 	}
@@ -57,7 +58,7 @@ func (r *reader) getWork(ctx context.Context) error {
 
 // getBatchWork reads batches with direct gets. The clock stops with the last message of the last batch.
 func (r *reader) getBatchWork(ctx context.Context) error {
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	r.w.Set(meter.Getting)
@@ -68,10 +69,10 @@ func (r *reader) getBatchWork(ctx context.Context) error {
 	r.w.Begin(r.w.Run().Now())
 	for seq := uint64(1); !r.enough(); {
 		n := max(r.spec.Stream.Batch, 1)
-		if r.w.limit > 0 && r.spec.Warmup == 0 {
-			n = int(min(int64(n), r.w.limit-r.got))
+		if r.w.Limit > 0 && r.spec.Warmup == 0 {
+			n = int(min(int64(n), r.w.Limit-r.got))
 		}
-		bounded, cancel := context.WithTimeout(ctx, r.w.group.w.Timeout)
+		bounded, cancel := context.WithTimeout(ctx, r.w.Group.World.Timeout)
 		next, err := r.batch(bounded, seq, n, filter)
 		cancel()
 		if ctx.Err() != nil {
@@ -84,7 +85,7 @@ func (r *reader) getBatchWork(ctx context.Context) error {
 			return r.short("the stream")
 		}
 		seq = next
-		if err := pause(ctx, r.spec.Sleep); err != nil {
+		if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 			return err
 		}
 	}
@@ -107,7 +108,7 @@ func (r *reader) batch(ctx context.Context, seq uint64, n int, filter string) (u
 			return seq, fmt.Errorf("getting message from the stream: %w", err)
 		}
 		next = m.Sequence + 1
-		r.take(int64(len(m.Data) + headerSize(m.Header)))
+		r.take(int64(len(m.Data) + crew.HeaderSize(m.Header)))
 	}
 	if next != seq {
 		now := r.w.Run().Now()
@@ -123,11 +124,11 @@ func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), err
 		return nil, err
 	}
 	r.Host.Server = c.ConnectedServerVersion()
-	b := g.spec.Bucket
+	b := g.Spec.Bucket
 	end := g.undo(ctx, c, "bucket "+b.Name, nil)
 	_, missing := c.js.KeyValue(ctx, b.Name)
 	if b.Purge && missing == nil {
-		g.w.Say("Purging the bucket %s", b.Name)
+		g.World.Say("Purging the bucket %s", b.Name)
 		if err := g.empty(ctx, c, b.Name); err != nil {
 			return end, err
 		}
@@ -135,9 +136,9 @@ func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), err
 	switch {
 	case missing == nil && b.Name != DefaultBucket:
 		return end, nil
-	case b.Name != DefaultBucket, g.spec.Kind != "kv put" && missing != nil:
+	case b.Name != DefaultBucket, g.Spec.Kind != "kv put" && missing != nil:
 		return end, fail.Hint(fmt.Errorf("bucket %s: %w", b.Name, missing), "nats bench kv put fills %s", DefaultBucket)
-	case g.spec.Kind != "kv put":
+	case g.Spec.Kind != "kv put":
 		return end, nil
 	}
 	if _, err := c.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History, MaxBytes: b.MaxBytes, Storage: storage(b.Storage), Replicas: b.Replicas}); err != nil {
@@ -178,13 +179,13 @@ func (r *reader) kvGetWork(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", r.spec.Bucket.Name, err)
 	}
-	if err := r.w.ready(ctx); err != nil {
+	if err := r.w.Ready(ctx); err != nil {
 		return err
 	}
 	r.w.Set(meter.Getting)
 	r.w.Begin(r.w.Run().Now())
-	for i := int64(0); r.got < r.w.share.Messages; i++ {
-		key := r.key(r.w.share.Offset + i)
+	for i := int64(0); r.got < r.w.Share.Messages; i++ {
+		key := r.key(r.w.Share.Offset + i)
 		start := r.w.Run().Now()
 		e, err := kv.Get(ctx, key)
 		if err != nil {
@@ -193,7 +194,7 @@ func (r *reader) kvGetWork(ctx context.Context) error {
 		now := r.w.Run().Now()
 		r.w.Latency(now-start, now)
 		r.take(int64(len(e.Value())))
-		if err := pause(ctx, r.spec.Sleep); err != nil {
+		if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 			return err
 		}
 	}
@@ -202,28 +203,28 @@ func (r *reader) kvGetWork(ctx context.Context) error {
 
 // putter puts values into a bucket with the loops of a publisher.
 type putter struct {
-	*client
-	w    *worker
-	spec *Spec
+	*crew.Client
+	w    *crew.Worker
+	spec *crew.Spec
 	kv   jetstream.KeyValue
 	keys reader
 	sent int64
 	ctx  context.Context
 }
 
-func dialPutter(ctx context.Context, g *group, w *worker) (outlet, error) {
-	c, err := g.dialNats(ctx, nil)
+func dialPutter(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
+	c, err := g.DialNats(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	js, err := g.w.JetStream(c.Conn)
+	js, err := g.World.JetStream(c.Conn)
 	if err == nil {
-		p := &putter{client: c, w: w, spec: g.spec, keys: reader{spec: g.spec}, ctx: ctx}
-		if p.kv, err = js.KeyValue(ctx, g.spec.Bucket.Name); err == nil {
+		p := &putter{Client: c, w: w, spec: g.Spec, keys: reader{spec: g.Spec}, ctx: ctx}
+		if p.kv, err = js.KeyValue(ctx, g.Spec.Bucket.Name); err == nil {
 			return p, nil
 		}
-		err = fmt.Errorf("bucket %s: %w", g.spec.Bucket.Name, err)
+		err = fmt.Errorf("bucket %s: %w", g.Spec.Bucket.Name, err)
 	}
-	c.shut()
+	c.Shut()
 	return nil, err
 }

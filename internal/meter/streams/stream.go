@@ -1,31 +1,31 @@
-package load
+package streams
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // control is the connection on which a run readies a stream or a bucket and looks after it.
 type control struct {
-	*client
+	*crew.Client
 	js jetstream.JetStream
 }
 
 func (g *group) control(ctx context.Context) (*control, error) {
-	c, err := g.dialNats(ctx, nil)
+	c, err := g.DialNats(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	js, err := g.w.JetStream(c.Conn)
+	js, err := g.World.JetStream(c.Conn)
 	if err != nil {
-		c.shut()
+		c.Shut()
 		return nil, err
 	}
 	return &control{c, js}, nil
@@ -34,17 +34,17 @@ func (g *group) control(ctx context.Context) (*control, error) {
 // undo runs f with time of its own: the run may have been interrupted.
 func (g *group) undo(ctx context.Context, c *control, what string, f func(context.Context) error) func() {
 	return func() {
-		defer c.shut()
+		defer c.Shut()
 		if f == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.w.Timeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.World.Timeout)
 		defer cancel()
 		if err := f(ctx); err != nil {
-			g.w.Say("Could not delete %s: %s", what, err)
+			g.World.Say("Could not delete %s: %s", what, err)
 			return
 		}
-		g.w.Say("Deleted %s", what)
+		g.World.Say("Deleted %s", what)
 	}
 }
 
@@ -55,7 +55,7 @@ func (g *group) prepareStream(ctx context.Context, r *meter.Report) (func(), err
 		return nil, err
 	}
 	r.Host.Server = c.ConnectedServerVersion()
-	s := g.spec.Stream
+	s := g.Spec.Stream
 	end := g.undo(ctx, c, "stream "+s.Name, nil)
 	created := false
 	var stream jetstream.Stream
@@ -71,12 +71,12 @@ func (g *group) prepareStream(ctx context.Context, r *meter.Report) (func(), err
 	if s.Cleanup && created {
 		end = g.undo(ctx, c, "stream "+s.Name, func(ctx context.Context) error { return c.js.DeleteStream(ctx, s.Name) })
 	}
-	g.w.Say("Using stream: %s", s.Name)
+	g.World.Say("Using stream: %s", s.Name)
 	return end, g.purge(ctx, stream)
 }
 
 func (g *group) purge(ctx context.Context, stream jetstream.Stream) error {
-	s := g.spec.Stream
+	s := g.Spec.Stream
 	if !s.Purge {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (g *group) purge(ctx context.Context, stream jetstream.Stream) error {
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", s.Name, err)
 	}
-	g.w.Say("Purging the stream: %s messages, %s", meter.Commas(int64(info.State.Msgs)), meter.IEC(float64(info.State.Bytes)))
+	g.World.Say("Purging the stream: %s messages, %s", meter.Commas(int64(info.State.Msgs)), meter.IEC(float64(info.State.Bytes)))
 	if err := stream.Purge(ctx); err != nil {
 		return fmt.Errorf("purging stream %s: %w", s.Name, err)
 	}
@@ -99,13 +99,13 @@ func storage(name string) jetstream.StorageType {
 }
 
 func (g *group) streamConfig() jetstream.StreamConfig {
-	s := g.spec.Stream
+	s := g.Spec.Stream
 	cfg := jetstream.StreamConfig{
-		Name: s.Name, Subjects: []string{g.spec.subscription()}, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		Name: s.Name, Subjects: []string{g.Spec.Subscription()}, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		Storage: storage(s.Storage), Replicas: s.Replicas, MaxBytes: s.MaxBytes, Duplicates: s.DedupWindow, AllowDirect: true,
 		AllowAtomicPublish: true, AllowBatchPublish: true,
 	}
-	if s.PersistAsync && s.Replicas == 1 && g.spec.Kind != modeAtomic {
+	if s.PersistAsync && s.Replicas == 1 && g.Spec.Kind != crew.ModeAtomic {
 		cfg.PersistMode, cfg.AllowAtomicPublish = jetstream.AsyncPersistMode, false
 	}
 	return cfg
@@ -118,18 +118,15 @@ func (g *group) existing(ctx context.Context, r *meter.Report) (*control, jetstr
 		return nil, nil, err
 	}
 	r.Host.Server = c.ConnectedServerVersion()
-	s, err := c.js.Stream(ctx, g.spec.Stream.Name)
+	s, err := c.js.Stream(ctx, g.Spec.Stream.Name)
 	if err != nil {
-		c.shut()
-		return nil, nil, fail.Hint(fmt.Errorf("getting stream '%s': %w", g.spec.Stream.Name, err), "nats bench js pub async SUBJECT --create fills it")
+		c.Shut()
+		return nil, nil, fail.Hint(fmt.Errorf("getting stream '%s': %w", g.Spec.Stream.Name, err), "nats bench js pub async SUBJECT --create fills it")
 	}
-	g.w.Say("Using stream: %s", g.spec.Stream.Name)
+	g.World.Say("Using stream: %s", g.Spec.Stream.Name)
 	if err := g.purge(ctx, s); err != nil {
-		c.shut()
+		c.Shut()
 		return nil, nil, err
 	}
 	return c, s, nil
 }
-
-// starved is how long consumers wait without a message before the run asks whether any is left.
-const starved = 500 * time.Millisecond

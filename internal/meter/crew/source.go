@@ -1,4 +1,4 @@
-package load
+package crew
 
 import (
 	"crypto/rand"
@@ -8,8 +8,8 @@ import (
 	"github.com/natskit/natskit/internal/meter"
 )
 
-// source makes the messages of one publisher: their subjects, sizes and bodies.
-type source struct {
+// Source makes the messages of one publisher: their subjects, sizes and bodies.
+type Source struct {
 	base    int // length of the subject without its number
 	subject []byte
 	digits  int
@@ -24,10 +24,11 @@ type source struct {
 	random  *mathrand.Rand
 }
 
-func newSource(spec *Spec, w *worker) *source {
-	s := &source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.index), low: spec.Size, offset: w.share.Offset, step: 1}
-	if !spec.bounded() { // nobody knows how many each will send: they take turns
-		s.offset, s.step = int64(spec.FirstClient+w.index), int64(spec.all())
+// NewSource makes the messages of the publisher w.
+func NewSource(spec *Spec, w *Worker) *Source {
+	s := &Source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.Index), low: spec.Size, offset: w.Share.Offset, step: 1}
+	if !spec.Bounded() { // nobody knows how many each will send: they take turns
+		s.offset, s.step = int64(spec.FirstClient+w.Index), int64(spec.All())
 	}
 	s.random = mathrand.New(mathrand.NewPCG(uint64(s.id)+1, mathrand.Uint64()))
 	s.subject = []byte(spec.Subject)
@@ -51,11 +52,11 @@ func newSource(spec *Spec, w *worker) *source {
 	return s
 }
 
-// constant reports that all messages are the same bytes.
-func (s *source) constant() bool { return !s.multi.On && !s.stamp && s.vary == 0 }
+// Constant reports that all messages are the same bytes.
+func (s *Source) Constant() bool { return !s.multi.On && !s.stamp && s.vary == 0 }
 
-// subjectOf is the subject of this publisher's message i; it is valid until the next call.
-func (s *source) subjectOf(i int64) []byte {
+// SubjectOf is the subject of this publisher's message i; it is valid until the next call.
+func (s *Source) SubjectOf(i int64) []byte {
 	if !s.multi.On {
 		return s.subject
 	}
@@ -78,9 +79,9 @@ func (s *source) subjectOf(i int64) []byte {
 	return s.subject
 }
 
-// bodyOf is the body of message i, stamped with sent (nanoseconds since 1970) where bodies are stamped; it is valid until the
+// BodyOf is the body of message i, stamped with sent (nanoseconds since 1970) where bodies are stamped; it is valid until the
 // next call.
-func (s *source) bodyOf(i, sent int64) []byte {
+func (s *Source) BodyOf(i, sent int64) []byte {
 	b := s.body
 	if s.vary > 0 {
 		b = b[:s.low+s.random.Int64N(s.vary+1)]
@@ -91,8 +92,8 @@ func (s *source) bodyOf(i, sent int64) []byte {
 	return b
 }
 
-// subscription is the subject that receives what publishers of the spec send.
-func (s *Spec) subscription() string {
+// Subscription is the subject that receives what publishers of the spec send.
+func (s *Spec) Subscription() string {
 	if s.Multi.On {
 		return s.Subject + ".*"
 	}

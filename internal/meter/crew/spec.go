@@ -1,6 +1,7 @@
-// Package load generates the load of benchmarks and measures it: one Spec describes a run, Run carries it out with as many
-// connections as it has clients and returns a meter.Report.
-package load
+// Package crew runs the clients of a benchmark together: a Spec describes the run, a World is what it may touch, a Group connects
+// its clients in either engine, lets them go at the same moment, watches them and ends them. What the clients do is the business
+// of packages load and streams; the loops of publishers, which both need, are here.
+package crew
 
 import (
 	"context"
@@ -16,6 +17,14 @@ import (
 const (
 	Wire   = "wire"    // internal/wire: the protocol without a client library
 	NatsGo = "nats.go" // what an application on nats.go gets
+)
+
+// The ways to publish to a stream.
+const (
+	ModeSync   = "js pub sync"   // the next message waits for the acknowledgement of the last
+	ModeAsync  = "js pub async"  // a window of messages is on its way
+	ModeAtomic = "js pub atomic" // batches that are stored whole or not at all
+	ModeFast   = "js pub fast"   // flow control by the server
 )
 
 // Spec is one run. The zero value of a field means its absence; times are nanoseconds in JSON.
@@ -171,14 +180,14 @@ func KindOf(name string) (Kind, bool) {
 
 // What latencies of publishers and of stamped messages cover.
 const (
-	coversFlush  = "the hand-over to the connection to the server's confirmation (PONG)"
-	coversPaced  = "the intended send time to the server's confirmation (PONG)"
-	coversStamp  = "the hand-over by the publisher to the arrival"
-	coversStampP = "the intended send time to the arrival"
+	coversFlush      = "the hand-over to the connection to the server's confirmation (PONG)"
+	CoversPaced      = "the intended send time to the server's confirmation (PONG)"
+	CoversStamp      = "the hand-over by the publisher to the arrival"
+	CoversStampPaced = "the intended send time to the arrival"
 )
 
-// schedule is the schedule of the spec, nil when it is to go as fast as it can.
-func (s *Spec) schedule() (*meter.Schedule, error) {
+// Schedule is the schedule of the spec, nil when it is to go as fast as it can.
+func (s *Spec) Schedule() (*meter.Schedule, error) {
 	if len(s.Segments) == 0 {
 		return nil, nil
 	}
@@ -189,8 +198,42 @@ func (s *Spec) schedule() (*meter.Schedule, error) {
 	return meter.NewSchedule(out...)
 }
 
-// all is how many clients the whole run has.
-func (s *Spec) all() int { return max(s.AllClients, s.Clients) }
+// All is how many clients the whole run has.
+func (s *Spec) All() int { return max(s.AllClients, s.Clients) }
 
-// bounded reports that the run ends with a number of messages.
-func (s *Spec) bounded() bool { return s.Messages > 0 }
+// Bounded reports that the run ends with a number of messages.
+func (s *Spec) Bounded() bool { return s.Messages > 0 }
+
+// Config is the settings of the run as the report keeps them, under the names of the flags.
+func (s *Spec) Config() map[string]any {
+	c := map[string]any{"clients": s.All(), "msgs": s.Messages, "size": s.Size}
+	set := func(name string, v any, when bool) {
+		if when {
+			c[name] = v
+		}
+	}
+	set("subject", s.Subject, s.Subject != "")
+	set("subscribers", s.Subscribers, s.Subscribers > 0)
+	set("duration_ns", s.Duration.Nanoseconds(), s.Duration > 0)
+	set("warmup_ns", s.Warmup.Nanoseconds(), s.Warmup > 0)
+	set("sleep_ns", s.Sleep.Nanoseconds(), s.Sleep > 0)
+	set("size_max", s.SizeMax, s.SizeMax > s.Size)
+	set("payload_bytes", len(s.Payload), len(s.Payload) > 0)
+	set("random", true, s.Random)
+	set("headers", len(s.Header), len(s.Header) > 0)
+	set("latency", true, s.Stamp)
+	set("queue", s.Queue, s.Queue != "")
+	set("multisubject", true, s.Multi.On)
+	set("multisubjectmax", s.Multi.Max, s.Multi.On)
+	set("multisubjectrandomize", true, s.Multi.Random)
+	if len(s.Segments) > 0 {
+		c["schedule"] = s.Segments
+	}
+	if s.Stream.Name != "" {
+		c["stream"] = s.Stream
+	}
+	if s.Bucket.Name != "" {
+		c["bucket"] = s.Bucket
+	}
+	return c
+}

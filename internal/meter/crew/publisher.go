@@ -1,4 +1,4 @@
-package load
+package crew
 
 import (
 	"context"
@@ -12,69 +12,67 @@ import (
 	"github.com/natskit/natskit/internal/wire"
 )
 
-// outlet is a connection that messages go out on, in either engine.
-type outlet interface {
-	// put hands over one message; its arguments may be reused afterwards.
+// Outlet is a connection that messages go out on, in either engine.
+type Outlet interface {
+	// Put hands over one message; its arguments may be reused afterwards.
 	// from is when its latency begins and step its step of the schedule, for outlets that learn of each message by themselves.
-	put(subject, body []byte, from time.Duration, step int) error
-	// repeat hands over the same message n times and writes it.
-	repeat(subject, body []byte, n int) error
-	// flush writes what was handed over.
-	flush() error
-	// ping waits until the server has processed what was flushed. It may be called beside the others.
-	ping(context.Context) error
-	// failed is why publishing has to end, nil while it has not.
-	failed() error
-	// denied is how many messages the server refused.
-	denied() int64
-	// wireBytes is what went over the connection in both directions.
-	wireBytes() int64
-	close()
+	Put(subject, body []byte, from time.Duration, step int) error
+	// Repeat hands over the same message n times and writes it.
+	Repeat(subject, body []byte, n int) error
+	// Flush writes what was handed over.
+	Flush() error
+	// Ping waits until the server has processed what was flushed. It may be called beside the others.
+	Ping(context.Context) error
+	// Failed is why publishing has to end, nil while it has not.
+	Failed() error
+	// Denied is how many messages the server refused.
+	Denied() int64
+	// WireBytes is what went over the connection in both directions.
+	WireBytes() int64
+	Close()
 }
 
-// storer is an outlet whose messages are acknowledged one by one or in batches: it counts them and their latencies itself.
-type storer interface {
-	outlet
-	// begin is called when the clock runs, before the first message.
-	begin(ctx context.Context)
-	// drain waits until all is acknowledged and returns how many messages are not.
-	drain(ctx context.Context) (left int64, err error)
+// Storer is an outlet whose messages are acknowledged one by one or in batches: it counts them and their latencies itself.
+type Storer interface {
+	Outlet
+	// Begin is called when the clock runs, before the first message.
+	Begin(ctx context.Context)
+	// Drain waits until all is acknowledged and returns how many messages are not.
+	Drain(ctx context.Context) (left int64, err error)
 }
 
-// publish is the work of a core publisher.
-func publish(ctx context.Context, w *worker) error { return publishTo(ctx, w, dialOutlet) }
-
-func publishTo(ctx context.Context, w *worker, dial func(context.Context, *group, *worker) (outlet, error)) error {
-	g := w.group
+// PublishTo is the work of a publisher on the outlet that dial makes once the client may connect.
+func PublishTo(ctx context.Context, w *Worker, dial func(context.Context, *Group, *Worker) (Outlet, error)) error {
+	g := w.Group
 	out, err := dial(ctx, g, w)
 	if err != nil {
 		return fmt.Errorf("client number %d failed to connect: %w", w.Number(), err)
 	}
-	defer out.close()
-	if err := w.ready(ctx); err != nil {
+	defer out.Close()
+	if err := w.Ready(ctx); err != nil {
 		return err
 	}
-	if err := stagger(ctx, w); err != nil {
+	if err := Stagger(ctx, w); err != nil {
 		return err
 	}
-	p := &publisher{w: w, out: out, src: newSource(g.spec, w), spec: g.spec}
+	p := &publisher{w: w, out: out, src: NewSource(g.Spec, w), spec: g.Spec}
 	err = p.send(ctx)
 	return p.finish(ctx, err)
 }
 
-// stagger lets all clients but the first begin at different times within one sleep.
-func stagger(ctx context.Context, w *worker) error {
-	if w.group.spec.Sleep <= 0 || w.index == 0 {
+// Stagger lets all clients but the first begin at different times within one sleep.
+func Stagger(ctx context.Context, w *Worker) error {
+	if w.Group.Spec.Sleep <= 0 || w.Index == 0 {
 		return nil
 	}
-	return pause(ctx, randomBelow(w.group.spec.Sleep))
+	return Pause(ctx, randomBelow(w.Group.Spec.Sleep))
 }
 
 // publisher sends the messages of one client.
 type publisher struct {
-	w       *worker
-	out     outlet
-	src     *source
+	w       *Worker
+	out     Outlet
+	src     *Source
 	spec    *Spec
 	confirm *meter.Confirmer // nil for a storer
 	stored  bool             // the outlet is a storer
@@ -85,18 +83,18 @@ type publisher struct {
 
 func (p *publisher) send(ctx context.Context) error {
 	p.w.Set(meter.Publishing)
-	schedule, err := p.spec.schedule()
+	schedule, err := p.spec.Schedule()
 	if err != nil {
 		return err
 	}
 	run := p.w.Run()
 	p.start = run.Now()
 	p.w.Begin(p.start)
-	if st, ok := p.out.(storer); ok {
+	if st, ok := p.out.(Storer); ok {
 		p.stored = true
-		st.begin(ctx)
+		st.Begin(ctx)
 	} else {
-		p.confirm = meter.NewConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.wireBytes)
+		p.confirm = meter.NewConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.WireBytes)
 		defer p.confirm.Stop()
 	}
 	switch {
@@ -104,7 +102,7 @@ func (p *publisher) send(ctx context.Context) error {
 		return p.paced(ctx, schedule)
 	case p.spec.Sleep > 0:
 		return p.leisurely(ctx)
-	case p.src.constant() && !p.stored:
+	case p.src.Constant() && !p.stored:
 		return p.repeat(ctx)
 	}
 	return p.stream(ctx)
@@ -112,15 +110,15 @@ func (p *publisher) send(ctx context.Context) error {
 
 // ping bounds a wait for the server by the timeout of the run.
 func (p *publisher) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.w.group.w.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, p.w.Group.World.Timeout)
 	defer cancel()
-	return p.out.ping(ctx)
+	return p.out.Ping(ctx)
 }
 
 // enough reports that the client has sent its share, or that its time is over.
 func (p *publisher) enough(now time.Duration) bool {
-	if p.spec.bounded() {
-		return p.counted >= p.w.share.Messages
+	if p.spec.Bounded() {
+		return p.counted >= p.w.Share.Messages
 	}
 	return now-p.start >= p.spec.Warmup+p.spec.Duration
 }
@@ -128,8 +126,8 @@ func (p *publisher) enough(now time.Duration) bool {
 // chunk is how many messages to hand over before looking at the clock: some 256 KiB.
 func (p *publisher) chunk() int64 {
 	n := max(256<<10/(p.src.low+p.src.vary+32), 1)
-	if p.spec.bounded() && p.spec.Warmup == 0 {
-		n = min(n, p.w.share.Messages-p.sent)
+	if p.spec.Bounded() && p.spec.Warmup == 0 {
+		n = min(n, p.w.Share.Messages-p.sent)
 	}
 	return n
 }
@@ -149,12 +147,12 @@ func (p *publisher) check(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return p.out.failed()
+	return p.out.Failed()
 }
 
 // repeat sends the same bytes as fast as they are taken.
 func (p *publisher) repeat(ctx context.Context) error {
-	subject, body := p.src.subjectOf(0), p.src.bodyOf(0, 0)
+	subject, body := p.src.SubjectOf(0), p.src.BodyOf(0, 0)
 	size := int64(len(body)) + p.headerSize()
 	for now := p.start; !p.enough(now); {
 		if err := p.check(ctx); err != nil {
@@ -162,7 +160,7 @@ func (p *publisher) repeat(ctx context.Context) error {
 		}
 		n := p.chunk()
 		p.offer(now, -1)
-		if err := p.out.repeat(subject, body, int(n)); err != nil {
+		if err := p.out.Repeat(subject, body, int(n)); err != nil {
 			return err
 		}
 		p.flushed()
@@ -188,14 +186,14 @@ func (p *publisher) stream(ctx context.Context) error {
 		at := run.Wall(now).UnixNano()
 		p.offer(now, -1)
 		for i := range n {
-			body := p.src.bodyOf(p.sent+i, at)
+			body := p.src.BodyOf(p.sent+i, at)
 			size += int64(len(body)) + header
-			if err := p.out.put(p.src.subjectOf(p.sent+i), body, now, -1); err != nil {
+			if err := p.out.Put(p.src.SubjectOf(p.sent+i), body, now, -1); err != nil {
 				return err
 			}
 		}
 		if !p.stored { // a storer writes when its window is full
-			if err := p.out.flush(); err != nil {
+			if err := p.out.Flush(); err != nil {
 				return err
 			}
 		}
@@ -225,17 +223,17 @@ func (p *publisher) leisurely(ctx context.Context) error {
 		if err := p.check(ctx); err != nil {
 			return err
 		}
-		body := p.src.bodyOf(p.sent, run.Wall(now).UnixNano())
+		body := p.src.BodyOf(p.sent, run.Wall(now).UnixNano())
 		p.offer(now, -1)
-		if err := p.out.put(p.src.subjectOf(p.sent), body, now, -1); err != nil {
+		if err := p.out.Put(p.src.SubjectOf(p.sent), body, now, -1); err != nil {
 			return err
 		}
-		if err := p.out.flush(); err != nil {
+		if err := p.out.Flush(); err != nil {
 			return err
 		}
 		p.flushed()
 		p.account(1, int64(len(body))+p.headerSize(), run.Now())
-		if err := pause(ctx, p.spec.Sleep); err != nil {
+		if err := Pause(ctx, p.spec.Sleep); err != nil {
 			return err
 		}
 	}
@@ -245,7 +243,7 @@ func (p *publisher) leisurely(ctx context.Context) error {
 // paced sends each message at its intended time, or as soon after it as it can.
 func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 	run := p.w.Run()
-	pacer := schedule.NewPacer(p.spec.FirstClient+p.w.index, p.spec.all())
+	pacer := schedule.NewPacer(p.spec.FirstClient+p.w.Index, p.spec.All())
 	header := p.headerSize()
 	elapsed := func() time.Duration { return run.Now() - p.start }
 	for !p.enough(run.Now()) {
@@ -260,13 +258,13 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 		for n < 512 {
 			number := pacer.Number()
 			intended, due := pacer.Due(now - p.start)
-			if !due || p.spec.bounded() && p.counted+n >= p.w.share.Messages {
+			if !due || p.spec.Bounded() && p.counted+n >= p.w.Share.Messages {
 				break
 			}
 			intended += p.start
-			body := p.src.bodyOf(p.sent+n, run.Wall(intended).UnixNano())
+			body := p.src.BodyOf(p.sent+n, run.Wall(intended).UnixNano())
 			step := schedule.Step(number)
-			if err := p.out.put(p.src.subjectOf(p.sent+n), body, intended, step); err != nil {
+			if err := p.out.Put(p.src.SubjectOf(p.sent+n), body, intended, step); err != nil {
 				return err
 			}
 			p.offer(intended, step)
@@ -274,7 +272,7 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 			n++
 			size += int64(len(body)) + header
 		}
-		if err := p.out.flush(); err != nil {
+		if err := p.out.Flush(); err != nil {
 			return err
 		}
 		p.flushed()
@@ -283,51 +281,51 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 	return nil
 }
 
-func (p *publisher) headerSize() int64 { return int64(headerSize(p.spec.Header)) }
+func (p *publisher) headerSize() int64 { return int64(HeaderSize(p.spec.Header)) }
 
 // finish waits for the server's word on everything sent, also after an error, and fills in what became of it.
 func (p *publisher) finish(ctx context.Context, err error) error {
 	p.w.Set(meter.AckWait)
-	if st, ok := p.out.(storer); ok && p.stored {
+	if st, ok := p.out.(Storer); ok && p.stored {
 		return p.finishStored(ctx, st, err)
 	}
-	flushErr := p.out.flush()
+	flushErr := p.out.Flush()
 	confirmErr := flushErr
 	if flushErr == nil && !errors.Is(err, nats.ErrDisconnected) {
 		confirmErr = p.ping(context.WithoutCancel(ctx))
 	}
 	p.w.End(p.w.Run().Now())
-	failed := p.out.failed()
-	p.out.close()
-	p.w.extra.WireBytes = p.out.wireBytes()
-	if n := p.out.denied(); n > 0 { // what the server refused was not published
-		p.w.extra.Denied = n
+	failed := p.out.Failed()
+	p.out.Close()
+	p.w.Extra.WireBytes = p.out.WireBytes()
+	if n := p.out.Denied(); n > 0 { // what the server refused was not published
+		p.w.Extra.Denied = n
 		p.w.Take(n, n*(p.src.low+p.headerSize()))
 	}
-	if failed != nil && (err == nil || errors.Is(err, errEnough)) {
+	if failed != nil && (err == nil || errors.Is(err, ErrEnough)) {
 		err = failed
 	}
 	if confirmErr != nil {
-		p.w.extra.Unconfirmed = p.sent - p.w.extra.Denied
-		if err == nil || errors.Is(err, errEnough) {
+		p.w.Extra.Unconfirmed = p.sent - p.w.Extra.Denied
+		if err == nil || errors.Is(err, ErrEnough) {
 			err = fmt.Errorf("waiting for the server to confirm the messages: %w", confirmErr)
 		}
 	}
-	if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, ErrEnough) && ctx.Err() == nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	return err
 }
 
 // finishStored waits for the acknowledgements that are still to come.
-func (p *publisher) finishStored(ctx context.Context, st storer, err error) error {
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.w.group.w.Timeout)
+func (p *publisher) finishStored(ctx context.Context, st Storer, err error) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.w.Group.World.Timeout)
 	defer cancel()
-	left, drainErr := st.drain(bounded)
-	failed := st.failed()
-	st.close()
-	p.w.extra.WireBytes, p.w.extra.Denied, p.w.extra.Unconfirmed = st.wireBytes(), st.denied(), left
-	if err == nil || errors.Is(err, errEnough) {
+	left, drainErr := st.Drain(bounded)
+	failed := st.Failed()
+	st.Close()
+	p.w.Extra.WireBytes, p.w.Extra.Denied, p.w.Extra.Unconfirmed = st.WireBytes(), st.Denied(), left
+	if err == nil || errors.Is(err, ErrEnough) {
 		switch {
 		case failed != nil:
 			err = failed
@@ -335,14 +333,14 @@ func (p *publisher) finishStored(ctx context.Context, st storer, err error) erro
 			err = drainErr
 		}
 	}
-	if err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, ErrEnough) && ctx.Err() == nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	return err
 }
 
-// headerSize is how many bytes headers take in a message.
-func headerSize(h nats.Header) int {
+// HeaderSize is how many bytes headers take in a message.
+func HeaderSize(h nats.Header) int {
 	if len(h) == 0 {
 		return 0
 	}

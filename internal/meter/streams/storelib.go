@@ -1,4 +1,4 @@
-package load
+package streams
 
 import (
 	"context"
@@ -13,13 +13,14 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter/crew"
 )
 
 // natsStore publishes to a stream with nats.go.
 type natsStore struct {
-	*client
-	w      *worker
-	spec   *Spec
+	*crew.Client
+	w      *crew.Worker
+	spec   *crew.Spec
 	js     jetstream.JetStream
 	prefix string
 	sent   int64
@@ -45,28 +46,28 @@ type future struct {
 	step int
 }
 
-func dialNatsStore(ctx context.Context, g *group, w *worker) (outlet, error) {
-	s := g.spec
-	if s.Kind == modeFast {
+func dialNatsStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
+	s := g.Spec
+	if s.Kind == crew.ModeFast {
 		return nil, fail.Usagef("nats.go has no fast batch publishing: use --engine wire")
 	}
-	c, err := g.dialNats(ctx, nil)
+	c, err := g.DialNats(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	batch := max(s.Stream.Batch, 1)
-	js, err := g.w.JetStream(c.Conn, jetstream.WithPublishAsyncMaxPending(batch+1))
+	js, err := g.World.JetStream(c.Conn, jetstream.WithPublishAsyncMaxPending(batch+1))
 	if err != nil {
-		c.shut()
+		c.Shut()
 		return nil, err
 	}
-	return &natsStore{client: c, w: w, spec: s, js: js, futures: make(chan future, batch), window: make(chan struct{}, batch), ctx: ctx,
-		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.index) + "-"}, nil
+	return &natsStore{Client: c, w: w, spec: s, js: js, futures: make(chan future, batch), window: make(chan struct{}, batch), ctx: ctx,
+		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.Index) + "-"}, nil
 }
 
-func (o *natsStore) begin(ctx context.Context) {
+func (o *natsStore) Begin(ctx context.Context) {
 	o.ctx = ctx
-	if o.spec.Kind == modeAsync {
+	if o.spec.Kind == crew.ModeAsync {
 		o.reader.Go(o.collect)
 	}
 }
@@ -79,7 +80,7 @@ func (o *natsStore) collect() {
 			o.count(f)
 		case err := <-f.ack.Err():
 			o.spoil(err)
-		case <-o.down:
+		case <-o.Down:
 			o.spoil(nats.ErrConnectionClosed)
 		}
 		<-o.window
@@ -104,8 +105,8 @@ func (o *natsStore) spoil(err error) {
 	}
 }
 
-func (o *natsStore) failed() error {
-	if err := o.client.failed(); err != nil {
+func (o *natsStore) Failed() error {
+	if err := o.Client.Failed(); err != nil {
 		return err
 	}
 	o.mu.Lock()
@@ -113,7 +114,7 @@ func (o *natsStore) failed() error {
 	return o.bad
 }
 
-func (o *natsStore) put(subject, body []byte, from time.Duration, step int) error {
+func (o *natsStore) Put(subject, body []byte, from time.Duration, step int) error {
 	m := &nats.Msg{Subject: string(subject), Data: append([]byte(nil), body...), Header: nats.Header{}}
 	for k, v := range o.spec.Header {
 		m.Header[k] = v
@@ -121,15 +122,15 @@ func (o *natsStore) put(subject, body []byte, from time.Duration, step int) erro
 	if o.spec.Stream.Dedup {
 		m.Header.Set(nats.MsgIdHdr, o.prefix+strconv.FormatInt(o.sent, 10))
 	}
-	f := future{from: from, size: int64(len(body) + headerSize(m.Header)), step: step}
+	f := future{from: from, size: int64(len(body) + crew.HeaderSize(m.Header)), step: step}
 	o.sent++
 	switch o.spec.Kind {
-	case modeAtomic:
+	case crew.ModeAtomic:
 		return o.collected(m, from, step)
-	case modeAsync:
+	case crew.ModeAsync:
 		return o.async(m, f)
 	}
-	bounded, cancel := context.WithTimeout(o.ctx, o.w.group.w.Timeout)
+	bounded, cancel := context.WithTimeout(o.ctx, o.w.Group.World.Timeout)
 	defer cancel()
 	if _, err := o.js.PublishMsg(bounded, m, jetstream.WithRetryAttempts(0)); err != nil {
 		return o.known(fmt.Errorf("publishing synchronously: %w", err))
@@ -150,7 +151,7 @@ func (o *natsStore) async(m *nats.Msg, f future) error {
 		return o.known(err)
 	}
 	o.futures <- f
-	return o.failed()
+	return o.Failed()
 }
 
 // collected adds a message to the atomic batch, and stores it when it is full.
@@ -171,9 +172,9 @@ func (o *natsStore) store(ctx context.Context) error {
 	}
 	var sizes int64
 	for _, m := range o.batch {
-		sizes += int64(len(m.Data) + headerSize(m.Header))
+		sizes += int64(len(m.Data) + crew.HeaderSize(m.Header))
 	}
-	bounded, cancel := context.WithTimeout(ctx, o.w.group.w.Timeout)
+	bounded, cancel := context.WithTimeout(ctx, o.w.Group.World.Timeout)
 	defer cancel()
 	n := int64(len(o.batch))
 	_, err := jetstreamext.PublishMsgBatch(bounded, o.js, o.batch)
@@ -193,22 +194,22 @@ func (o *natsStore) store(ctx context.Context) error {
 	return nil
 }
 
-func (o *natsStore) repeat(subject, body []byte, n int) error {
+func (o *natsStore) Repeat(subject, body []byte, n int) error {
 	return errors.New("a storer gives each message its own time")
 }
 
-func (o *natsStore) flush() error { return nil }
+func (o *natsStore) Flush() error { return nil }
 
 func (o *natsStore) known(err error) error {
-	if told := o.client.failed(); told != nil {
+	if told := o.Client.Failed(); told != nil {
 		return told
 	}
 	return err
 }
 
-func (o *natsStore) drain(ctx context.Context) (int64, error) {
-	err := o.failed()
-	if err == nil && o.spec.Kind == modeAtomic {
+func (o *natsStore) Drain(ctx context.Context) (int64, error) {
+	err := o.Failed()
+	if err == nil && o.spec.Kind == crew.ModeAtomic {
 		err = o.store(ctx)
 	}
 	free := context.AfterFunc(ctx, func() { o.Close() }) // ends the waiting for acknowledgements
@@ -223,8 +224,8 @@ func (o *natsStore) drain(ctx context.Context) (int64, error) {
 	return o.left, err
 }
 
-func (o *natsStore) ping(ctx context.Context) error { return o.FlushWithContext(ctx) }
+func (o *natsStore) Ping(ctx context.Context) error { return o.FlushWithContext(ctx) }
 
-func (o *natsStore) denied() int64 { return o.refuse.Load() }
+func (o *natsStore) Denied() int64 { return o.Refused.Load() }
 
-func (o *natsStore) close() { o.shut() }
+func (o *natsStore) Close() { o.Shut() }

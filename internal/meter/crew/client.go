@@ -1,0 +1,146 @@
+package crew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/wire"
+)
+
+func randomBelow(d time.Duration) time.Duration { return rand.N(d) }
+
+// slot waits for the turn of a client to connect: hundreds at once would only time out.
+func (g *Group) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case g.slots <- struct{}{}:
+		return func() { <-g.slots }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// DialWire connects a client with the wire engine.
+func (g *Group) DialWire(ctx context.Context) (*wire.Conn, error) {
+	release, err := g.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	o, err := g.World.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.InProcessServer != nil {
+		return nil, fail.Usagef("the wire engine needs a server with a socket: use --engine nats.go for an embedded one")
+	}
+	return wire.Dial(ctx, o)
+}
+
+// Client is a connection of nats.go that does not come back: a benchmark of a lost connection is over.
+type Client struct {
+	*nats.Conn
+	mu      sync.Mutex
+	err     error
+	Down    chan struct{} // closed with the connection
+	Refused atomic.Int64  // publishes denied
+	report  func(error)   // called with each error that comes by itself; may be nil
+}
+
+// DialNats connects a client with nats.go.
+func (g *Group) DialNats(ctx context.Context, report func(error)) (*Client, error) {
+	release, err := g.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	c := &Client{Down: make(chan struct{}), report: report}
+	called := func(o *nats.Options) error { // shut waits for the handlers
+		o.NoCallbacksAfterClientClose = false
+		return nil
+	}
+	c.Conn, err = g.World.Dial(ctx, nats.NoReconnect(), called,
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				c.Refused.Add(1) // here alone: the connection tells its last error again when it closes
+			}
+			c.fail(err)
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.fail(lost(err)) }),
+		nats.ClosedHandler(func(nc *nats.Conn) {
+			if err := nc.LastError(); err != nil {
+				c.fail(lost(err))
+			}
+			close(c.Down)
+		}))
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func lost(err error) error {
+	if err == nil || errors.Is(err, nats.ErrPermissionViolation) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", nats.ErrDisconnected, err)
+}
+
+func (c *Client) fail(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+		if c.report != nil {
+			c.report(err)
+		}
+	}
+	c.mu.Unlock()
+}
+
+// Failed is the first error of the connection that came by itself, nil while there is none.
+func (c *Client) Failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Settle waits until the server has processed what was written, and returns the error it had with that.
+func (c *Client) Settle(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.FlushWithContext(ctx); err != nil {
+		return errors.Join(c.Failed(), err)
+	}
+	return c.Failed()
+}
+
+// Shut closes the connection and waits until its handlers have run.
+func (c *Client) Shut() {
+	c.Close()
+	<-c.Down
+}
+
+// WireBytes is what went over the connection in both directions.
+func (c *Client) WireBytes() int64 {
+	s := c.Stats()
+	return int64(s.InBytes + s.OutBytes)
+}
+
+// NewInbox is a subject for replies that begins with prefix, the usual one when that is empty.
+func NewInbox(prefix string) string {
+	if prefix == "" {
+		return nats.NewInbox()
+	}
+	return prefix + strings.TrimPrefix(nats.NewInbox(), nats.InboxPrefix[:len(nats.InboxPrefix)-1])
+}
