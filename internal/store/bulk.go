@@ -54,13 +54,10 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		key  string
 		size int
 	}
-	out := map[uint64]item{} // what is on its way: at most the window of the publisher
 	var mu sync.Mutex
-	p, err := b.c.newPublisher(func(tag, _ uint64, err error) {
+	p, err := newPublisher(b.c, func(it item, _ uint64, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		it := out[tag]
-		delete(out, tag)
 		if err != nil {
 			failed.add(Failed{Key: it.key, Error: err.Error()})
 			return
@@ -72,13 +69,8 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		return done, failed, err
 	}
 	defer p.close()
-	tag := uint64(0)
 	err = b.Read(ctx, Read{Patterns: match, Meta: true}, func(e Entry) error {
-		tag++
-		mu.Lock()
-		out[tag] = item{e.Key, e.Size}
-		mu.Unlock()
-		return p.send(ctx, tag, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
+		return p.send(ctx, item{e.Key, e.Size}, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
 	})
 	if waitErr := p.wait(ctx); err == nil {
 		err = waitErr

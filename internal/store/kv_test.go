@@ -94,14 +94,14 @@ func TestTTLOfKeys(t *testing.T) {
 // fill writes n keys through the publisher.
 func fill(t testing.TB, b *Bucket, prefix string, n int, value []byte) {
 	t.Helper()
-	p := must[*publisher](t)(b.c.newPublisher(func(_, _ uint64, err error) {
+	p := must[*publisher[int]](t)(newPublisher(b.c, func(_ int, _ uint64, err error) {
 		if err != nil {
 			t.Error(err)
 		}
 	}))
 	defer p.close()
 	for i := range n {
-		ok(t, p.send(t.Context(), uint64(i), b.message(fmt.Sprintf("%s.%06d", prefix, i), Put, value, WriteOptions{})))
+		ok(t, p.send(t.Context(), i, b.message(fmt.Sprintf("%s.%06d", prefix, i), Put, value, WriteOptions{})))
 	}
 	ok(t, p.wait(t.Context()))
 }

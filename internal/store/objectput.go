@@ -87,7 +87,7 @@ type upload struct {
 	o    *Objects
 	info *ObjectInfo
 	p    PutObject
-	pub  *publisher
+	pub  *publisher[uint64] // of chunk numbers
 
 	mu      sync.Mutex
 	free    [][]byte          // buffers that may be filled again
@@ -106,15 +106,15 @@ type chunk struct {
 func (o *Objects) newUpload(info *ObjectInfo, p PutObject) (*upload, error) {
 	u := &upload{o: o, info: info, p: p, flying: map[uint64]*chunk{}}
 	var err error
-	u.pub, err = o.c.newPublisher(u.outcome)
+	u.pub, err = newPublisher(o.c, u.outcome)
 	return u, err
 }
 
 // outcome notes an acknowledgement and lets go of the chunks that all before are acknowledged too.
-func (u *upload) outcome(tag, seq uint64, err error) {
+func (u *upload) outcome(number, seq uint64, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	c := u.flying[tag]
+	c := u.flying[number]
 	if c == nil {
 		return
 	}

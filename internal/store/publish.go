@@ -21,42 +21,42 @@ const (
 	publishBytes  = 16 << 20
 )
 
-// acked tells what became of one message: its sequence, or why it was not stored. It is called once for each message, from
-// one goroutine at a time.
-type acked func(tag, seq uint64, err error)
-
-// publisher sends messages to a stream without waiting for each acknowledgement, and accounts for every one of them.
-type publisher struct {
+// publisher sends messages to a stream without waiting for each acknowledgement, and accounts for every one of them. What
+// stands for a message, a T, comes back with its outcome. send and wait belong to one goroutine.
+type publisher[T any] struct {
 	nc    *nats.Conn
 	idle  time.Duration // without any acknowledgement for this long, what is outstanding has failed
 	inbox string        // with its dot
 	sub   *nats.Subscription
-	done  acked
-	free  chan int32
+	done  func(what T, seq uint64, err error)
 
 	mu       sync.Mutex
-	slots    []slot
+	slots    []slot[T]
+	free     []int32
 	bytes    int
-	out      int
-	last     time.Time
-	progress chan struct{} // something was acknowledged
+	last     time.Time // of the latest acknowledgement, or of the first send after silence
+	waiting  bool      // somebody waits for at most maxOut messages and maxBytes bytes to be outstanding
+	maxOut   int
+	maxBytes int
+	progress chan struct{}
 }
 
-type slot struct {
-	tag  uint64
+type slot[T any] struct {
+	what T
 	gen  uint64
 	size int
 	busy bool
 }
 
-// newPublisher makes a publisher whose outcomes go to done; the caller must end it with close.
-func (c *Client) newPublisher(done acked) (*publisher, error) {
-	p := &publisher{
-		nc: c.nc, idle: c.timeout, inbox: c.nc.NewInbox() + ".", done: done, slots: make([]slot, publishWindow),
-		free: make(chan int32, publishWindow), progress: make(chan struct{}, 1), last: time.Now(),
+// newPublisher makes a publisher that tells done the outcome of each message: its sequence, or why it was not stored. done is
+// called once for each, from one goroutine at a time. The caller must end the publisher with close.
+func newPublisher[T any](c *Client, done func(what T, seq uint64, err error)) (*publisher[T], error) {
+	p := &publisher[T]{
+		nc: c.nc, idle: c.timeout, inbox: c.nc.NewInbox() + ".", done: done, slots: make([]slot[T], publishWindow),
+		free: make([]int32, 0, publishWindow), progress: make(chan struct{}, 1), last: time.Now(),
 	}
 	for i := range p.slots {
-		p.free <- int32(i)
+		p.free = append(p.free, int32(i))
 	}
 	sub, err := c.nc.Subscribe(p.inbox+"*.*", p.ack)
 	if err != nil {
@@ -67,31 +67,30 @@ func (c *Client) newPublisher(done acked) (*publisher, error) {
 	return p, nil
 }
 
-// send publishes one message once the window has room; tag comes back with its outcome.
-func (p *publisher) send(ctx context.Context, tag uint64, m *nats.Msg) error {
-	var i int32
-	select {
-	case i = <-p.free:
-	default:
-		if err := p.waitFor(ctx, func() bool { return len(p.free) > 0 }); err != nil {
+// outstanding is how many messages have no outcome. Lock held.
+func (p *publisher[T]) outstanding() int { return len(p.slots) - len(p.free) }
+
+// send publishes one message once the window has room; what comes back with its outcome.
+func (p *publisher[T]) send(ctx context.Context, what T, m *nats.Msg) error {
+	size := len(m.Subject) + len(m.Data) + 64
+	p.mu.Lock()
+	for len(p.free) == 0 || p.bytes > 0 && p.bytes+size > publishBytes {
+		p.mu.Unlock()
+		// With a good part of the window free again, many messages are sent for each time this goroutine wakes.
+		if err := p.until(ctx, publishWindow*3/4, max(0, min(publishBytes*3/4, publishBytes-size))); err != nil {
 			return err
 		}
-		i = <-p.free
+		p.mu.Lock()
 	}
-	size := len(m.Subject) + len(m.Data) + 64
-	if err := p.waitFor(ctx, func() bool { return p.bytes == 0 || p.bytes+size <= publishBytes }); err != nil {
-		p.free <- i
-		return err
-	}
-	p.mu.Lock()
+	i := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
 	s := &p.slots[i]
-	s.tag, s.size, s.busy = tag, size, true
+	s.what, s.size, s.busy = what, size, true
 	s.gen++
 	gen := s.gen
-	if p.out == 0 {
+	if p.outstanding() == 1 {
 		p.last = time.Now()
 	}
-	p.out++
 	p.bytes += size
 	p.mu.Unlock()
 	m.Reply = p.inbox + strconv.Itoa(int(i)) + "." + strconv.FormatUint(gen, 36)
@@ -103,24 +102,17 @@ func (p *publisher) send(ctx context.Context, tag uint64, m *nats.Msg) error {
 }
 
 // wait returns when every message sent has its outcome; what nobody answered for has failed by then.
-func (p *publisher) wait(ctx context.Context) error {
-	return p.waitFor(ctx, func() bool { return p.out == 0 })
-}
+func (p *publisher[T]) wait(ctx context.Context) error { return p.until(ctx, 0, publishBytes) }
 
-// waitFor blocks until ok, judged under the lock, is true. When nothing moves for the idle time the outstanding messages
-// are given up, which makes room too.
-func (p *publisher) waitFor(ctx context.Context, ok func() bool) error {
-	p.mu.Lock()
-	good := ok()
-	p.mu.Unlock()
-	if good {
-		return nil
-	}
+// until blocks until at most so many messages and bytes are outstanding. When nothing moves for the idle time what is
+// outstanding is given up, which makes room too.
+func (p *publisher[T]) until(ctx context.Context, out, bytes int) error {
 	timer := time.NewTimer(p.idle)
 	defer timer.Stop()
 	for {
 		p.mu.Lock()
-		good, quiet := ok(), time.Since(p.last)
+		good, quiet := p.outstanding() <= out && p.bytes <= bytes, time.Since(p.last)
+		p.waiting, p.maxOut, p.maxBytes = !good, out, bytes
 		p.mu.Unlock()
 		switch {
 		case good:
@@ -141,7 +133,7 @@ func (p *publisher) waitFor(ctx context.Context, ok func() bool) error {
 	}
 }
 
-func (p *publisher) giveUp() {
+func (p *publisher[T]) giveUp() {
 	for i := range p.slots {
 		p.mu.Lock()
 		busy, gen := p.slots[i].busy, p.slots[i].gen
@@ -153,20 +145,22 @@ func (p *publisher) giveUp() {
 }
 
 // finish records the outcome of the message in slot i unless it had one before.
-func (p *publisher) finish(i int32, gen, seq uint64, err error) {
+func (p *publisher[T]) finish(i int32, gen, seq uint64, err error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	s := &p.slots[i]
 	if !s.busy || s.gen != gen {
-		p.mu.Unlock()
 		return
 	}
 	s.busy = false
-	p.out--
 	p.bytes -= s.size
 	p.last = time.Now()
-	p.done(s.tag, seq, err)
-	p.mu.Unlock()
-	p.free <- i
+	p.free = append(p.free, i)
+	p.done(s.what, seq, err)
+	if !p.waiting || p.outstanding() > p.maxOut || p.bytes > p.maxBytes {
+		return
+	}
+	p.waiting = false
 	select {
 	case p.progress <- struct{}{}:
 	default:
@@ -174,7 +168,7 @@ func (p *publisher) finish(i int32, gen, seq uint64, err error) {
 }
 
 // ack reads one acknowledgement; the slot stands in its subject.
-func (p *publisher) ack(m *nats.Msg) {
+func (p *publisher[T]) ack(m *nats.Msg) {
 	at, gen, found := strings.Cut(strings.TrimPrefix(m.Subject, p.inbox), ".")
 	i, err := strconv.Atoi(at)
 	if !found || err != nil || i < 0 || i >= len(p.slots) {
@@ -188,7 +182,7 @@ func (p *publisher) ack(m *nats.Msg) {
 	p.finish(int32(i), g, seq, err)
 }
 
-func (p *publisher) close() { _ = p.sub.Unsubscribe() }
+func (p *publisher[T]) close() { _ = p.sub.Unsubscribe() }
 
 // readAck reads the answer to a publish: the sequence, or the error of the server.
 func readAck(m *nats.Msg) (uint64, error) {
