@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Tally counts what a bulk operation found or did. Bytes are those of the values.
@@ -55,7 +57,7 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		size int
 	}
 	var mu sync.Mutex
-	p, err := newPublisher(b.c, func(it item, _ uint64, err error) {
+	p, err := acked.New(b.c.nc, b.c.timeout, func(it item, _ uint64, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -68,11 +70,11 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 	if err != nil {
 		return done, failed, err
 	}
-	defer p.close()
+	defer p.Close()
 	err = b.Read(ctx, Read{Patterns: match, Meta: true}, func(e Entry) error {
-		return p.send(ctx, item{e.Key, e.Size}, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
+		return p.Send(ctx, item{e.Key, e.Size}, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
 	})
-	if waitErr := p.wait(ctx); err == nil {
+	if waitErr := p.Wait(ctx); err == nil {
 		err = waitErr
 	}
 	mu.Lock()

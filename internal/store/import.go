@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Import says how the lines of an export are written to a bucket.
@@ -34,11 +36,11 @@ type Imported struct {
 // that cannot be read and writes that are refused are listed; the error tells that the work stopped before its end.
 func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, error) {
 	im := &importer{b: b, x: x}
-	p, err := newPublisher(b.c, im.outcome)
+	p, err := acked.New(b.c.nc, b.c.timeout, im.outcome)
 	if err != nil {
 		return im.out, err
 	}
-	defer p.close()
+	defer p.Close()
 	in := bufio.NewReaderSize(r, 256<<10)
 	for line := uint64(1); err == nil; line++ {
 		var text []byte
@@ -52,7 +54,7 @@ func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, e
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	if waitErr := p.wait(ctx); err == nil {
+	if waitErr := p.Wait(ctx); err == nil {
 		err = waitErr
 	}
 	im.mu.Lock()
@@ -115,7 +117,7 @@ func (im *importer) count(p pendingLine, err error) {
 }
 
 // line sends one line; the error ends the import.
-func (im *importer) line(ctx context.Context, p *publisher[pendingLine], n uint64, text []byte) error {
+func (im *importer) line(ctx context.Context, p *acked.Publisher[pendingLine], n uint64, text []byte) error {
 	rec, value, err := im.reader.read(text)
 	if err != nil {
 		im.fail(n, rec.Key, err)
@@ -137,7 +139,7 @@ func (im *importer) line(ctx context.Context, p *publisher[pendingLine], n uint6
 		im.outcome(one, 0, nil)
 		return nil
 	}
-	return p.send(ctx, one, m)
+	return p.Send(ctx, one, m)
 }
 
 // message is what stores a record; expired tells that its TTL has run out.

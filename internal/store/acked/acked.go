@@ -1,4 +1,6 @@
-package store
+// Package acked sends messages to a stream without waiting for each acknowledgement and accounts for every one of them, as fast
+// as the server stores them.
+package acked
 
 import (
 	"bytes"
@@ -17,13 +19,13 @@ import (
 
 // The window of a publisher: messages and bytes sent and not yet acknowledged.
 const (
-	publishWindow = 4096
-	publishBytes  = 16 << 20
+	window      = 4096
+	windowBytes = 16 << 20
 )
 
-// publisher sends messages to a stream without waiting for each acknowledgement, and accounts for every one of them. What
-// stands for a message, a T, comes back with its outcome. send and wait belong to one goroutine.
-type publisher[T any] struct {
+// Publisher sends messages to a stream and accounts for every one of them. What stands for a message, a T, comes back with its
+// outcome. Send and Wait belong to one goroutine.
+type Publisher[T any] struct {
 	nc    *nats.Conn
 	idle  time.Duration // without any acknowledgement for this long, what is outstanding has failed
 	inbox string        // with its dot
@@ -48,17 +50,18 @@ type slot[T any] struct {
 	busy bool
 }
 
-// newPublisher makes a publisher that tells done the outcome of each message: its sequence, or why it was not stored. done is
-// called once for each, from one goroutine at a time. The caller must end the publisher with close.
-func newPublisher[T any](c *Client, done func(what T, seq uint64, err error)) (*publisher[T], error) {
-	p := &publisher[T]{
-		nc: c.nc, idle: c.timeout, inbox: c.nc.NewInbox() + ".", done: done, slots: make([]slot[T], publishWindow),
-		free: make([]int32, 0, publishWindow), progress: make(chan struct{}, 1), last: time.Now(),
+// New makes a publisher that tells done the outcome of each message: its sequence, or why it was not stored. done is called once
+// for each, from one goroutine at a time. When nothing is acknowledged for idle, what is outstanding has failed. The caller must
+// end the publisher with Close.
+func New[T any](nc *nats.Conn, idle time.Duration, done func(what T, seq uint64, err error)) (*Publisher[T], error) {
+	p := &Publisher[T]{
+		nc: nc, idle: idle, inbox: nc.NewInbox() + ".", done: done, slots: make([]slot[T], window),
+		free: make([]int32, 0, window), progress: make(chan struct{}, 1), last: time.Now(),
 	}
 	for i := range p.slots {
 		p.free = append(p.free, int32(i))
 	}
-	sub, err := c.nc.Subscribe(p.inbox+"*.*", p.ack)
+	sub, err := nc.Subscribe(p.inbox+"*.*", p.ack)
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +71,16 @@ func newPublisher[T any](c *Client, done func(what T, seq uint64, err error)) (*
 }
 
 // outstanding is how many messages have no outcome. Lock held.
-func (p *publisher[T]) outstanding() int { return len(p.slots) - len(p.free) }
+func (p *Publisher[T]) outstanding() int { return len(p.slots) - len(p.free) }
 
-// send publishes one message once the window has room; what comes back with its outcome.
-func (p *publisher[T]) send(ctx context.Context, what T, m *nats.Msg) error {
+// Send publishes one message once the window has room; what comes back with its outcome.
+func (p *Publisher[T]) Send(ctx context.Context, what T, m *nats.Msg) error {
 	size := len(m.Subject) + len(m.Data) + 64
 	p.mu.Lock()
-	for len(p.free) == 0 || p.bytes > 0 && p.bytes+size > publishBytes {
+	for len(p.free) == 0 || p.bytes > 0 && p.bytes+size > windowBytes {
 		p.mu.Unlock()
 		// With a good part of the window free again, many messages are sent for each time this goroutine wakes.
-		if err := p.until(ctx, publishWindow*3/4, max(0, min(publishBytes*3/4, publishBytes-size))); err != nil {
+		if err := p.until(ctx, window*3/4, max(0, min(windowBytes*3/4, windowBytes-size))); err != nil {
 			return err
 		}
 		p.mu.Lock()
@@ -101,12 +104,12 @@ func (p *publisher[T]) send(ctx context.Context, what T, m *nats.Msg) error {
 	return nil
 }
 
-// wait returns when every message sent has its outcome; what nobody answered for has failed by then.
-func (p *publisher[T]) wait(ctx context.Context) error { return p.until(ctx, 0, publishBytes) }
+// Wait returns when every message sent has its outcome; what nobody answered for has failed by then.
+func (p *Publisher[T]) Wait(ctx context.Context) error { return p.until(ctx, 0, windowBytes) }
 
 // until blocks until at most so many messages and bytes are outstanding. When nothing moves for the idle time what is
 // outstanding is given up, which makes room too.
-func (p *publisher[T]) until(ctx context.Context, out, bytes int) error {
+func (p *Publisher[T]) until(ctx context.Context, out, bytes int) error {
 	timer := time.NewTimer(p.idle)
 	defer timer.Stop()
 	for {
@@ -133,7 +136,7 @@ func (p *publisher[T]) until(ctx context.Context, out, bytes int) error {
 	}
 }
 
-func (p *publisher[T]) giveUp() {
+func (p *Publisher[T]) giveUp() {
 	for i := range p.slots {
 		p.mu.Lock()
 		busy, gen := p.slots[i].busy, p.slots[i].gen
@@ -145,7 +148,7 @@ func (p *publisher[T]) giveUp() {
 }
 
 // finish records the outcome of the message in slot i unless it had one before.
-func (p *publisher[T]) finish(i int32, gen, seq uint64, err error) {
+func (p *Publisher[T]) finish(i int32, gen, seq uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := &p.slots[i]
@@ -168,7 +171,7 @@ func (p *publisher[T]) finish(i int32, gen, seq uint64, err error) {
 }
 
 // ack reads one acknowledgement; the slot stands in its subject.
-func (p *publisher[T]) ack(m *nats.Msg) {
+func (p *Publisher[T]) ack(m *nats.Msg) {
 	at, gen, found := strings.Cut(strings.TrimPrefix(m.Subject, p.inbox), ".")
 	i, err := strconv.Atoi(at)
 	if !found || err != nil || i < 0 || i >= len(p.slots) {
@@ -178,14 +181,15 @@ func (p *publisher[T]) ack(m *nats.Msg) {
 	if err != nil {
 		return
 	}
-	seq, err := readAck(m)
+	seq, err := ReadAck(m)
 	p.finish(int32(i), g, seq, err)
 }
 
-func (p *publisher[T]) close() { _ = p.sub.Unsubscribe() }
+// Close ends the subscription for acknowledgements.
+func (p *Publisher[T]) Close() { _ = p.sub.Unsubscribe() }
 
-// readAck reads the answer to a publish: the sequence, or the error of the server.
-func readAck(m *nats.Msg) (uint64, error) {
+// ReadAck reads the answer to a publish: the sequence, or the error of the server.
+func ReadAck(m *nats.Msg) (uint64, error) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
 		return 0, jetstream.ErrNoStreamResponse
 	}
