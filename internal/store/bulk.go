@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Tally counts what a bulk operation found or did. Bytes are those of the values.
@@ -54,13 +56,10 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		key  string
 		size int
 	}
-	out := map[uint64]item{} // what is on its way: at most the window of the publisher
 	var mu sync.Mutex
-	p, err := b.c.newPublisher(func(tag, _ uint64, err error) {
+	p, err := acked.New(b.c.nc, b.c.timeout, func(it item, _ uint64, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		it := out[tag]
-		delete(out, tag)
 		if err != nil {
 			failed.add(Failed{Key: it.key, Error: err.Error()})
 			return
@@ -71,16 +70,11 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 	if err != nil {
 		return done, failed, err
 	}
-	defer p.close()
-	tag := uint64(0)
+	defer p.Close()
 	err = b.Read(ctx, Read{Patterns: match, Meta: true}, func(e Entry) error {
-		tag++
-		mu.Lock()
-		out[tag] = item{e.Key, e.Size}
-		mu.Unlock()
-		return p.send(ctx, tag, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
+		return p.Send(ctx, item{e.Key, e.Size}, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
 	})
-	if waitErr := p.wait(ctx); err == nil {
+	if waitErr := p.Wait(ctx); err == nil {
 		err = waitErr
 	}
 	mu.Lock()

@@ -158,7 +158,7 @@ func FuzzRecordRoundTrip(f *testing.F) {
 		if bytes.IndexByte(line, '\n') != len(line)-1 {
 			t.Fatalf("not one line: %q", line)
 		}
-		rec, got, err := readRecord(line)
+		rec, got, err := new(recordReader).read(line)
 		if err != nil {
 			t.Fatal(err)
 		}

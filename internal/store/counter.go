@@ -16,6 +16,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 const (
@@ -121,7 +122,7 @@ func (c *Counters) Add(ctx context.Context, subject string, by *big.Int) (*big.I
 		}
 		return nil, fmt.Errorf("counter %s: %w", subject, err)
 	}
-	if _, err := readAck(reply); err != nil {
+	if _, err := acked.ReadAck(reply); err != nil {
 		return nil, fmt.Errorf("counter %s: %w", subject, err)
 	}
 	var ack struct {

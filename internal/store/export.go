@@ -2,7 +2,6 @@ package store
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -55,7 +54,7 @@ func appendEntry(to []byte, e Entry) []byte {
 	if e.Op == Put {
 		if IsText(e.Value) {
 			to = append(to, `,"value":`...)
-			to = appendString(to, string(e.Value))
+			to = appendString(to, e.Value)
 		} else {
 			to = append(to, `,"value_b64":"`...)
 			to = base64.StdEncoding.AppendEncode(to, e.Value)
@@ -64,7 +63,7 @@ func appendEntry(to []byte, e Entry) []byte {
 	}
 	if e.TTL != "" {
 		to = append(to, `,"ttl":`...)
-		to = appendString(to, e.TTL)
+		to = appendString(to, strings.ToValidUTF8(e.TTL, "\uFFFD"))
 	}
 	if own := OwnHeaders(e.Header); len(own) > 0 {
 		if raw, err := json.Marshal(own); err == nil {
@@ -91,25 +90,31 @@ func OwnHeaders(h nats.Header) nats.Header {
 	return out
 }
 
-// appendString appends a JSON string; what needs no escape, and that is nearly everything, is copied at once.
-func appendString(to []byte, s string) []byte {
-	plain := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
-			plain = false
-			break
+const hexDigits = "0123456789abcdef"
+
+// appendString appends text as a JSON string. What needs no escape, and that is nearly everything, is copied in pieces.
+func appendString[S string | []byte](to []byte, text S) []byte {
+	to = append(to, '"')
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		to = append(to, text[begin:i]...)
+		begin = i + 1
+		switch c {
+		case '"', '\\':
+			to = append(to, '\\', c)
+		case '\n':
+			to = append(to, '\\', 'n')
+		case '\r':
+			to = append(to, '\\', 'r')
+		case '\t':
+			to = append(to, '\\', 't')
+		default:
+			to = append(to, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	if plain {
-		to = append(to, '"')
-		to = append(to, s...)
-		return append(to, '"')
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return append(to, `""`...)
-	}
-	return append(to, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+	return append(append(to, text[begin:]...), '"')
 }

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Import says how the lines of an export are written to a bucket.
@@ -32,29 +32,15 @@ type Imported struct {
 	Failures Failures `json:"failures"` // lines that were not stored
 }
 
-// record is one line of an export. A value is in one of two fields, or absent with a marker.
-type record struct {
-	Key      string      `json:"key"`
-	Revision uint64      `json:"revision"`
-	Op       Op          `json:"op"`
-	Created  time.Time   `json:"created"`
-	Value    *string     `json:"value"`
-	Base64   *string     `json:"value_b64"`
-	TTL      string      `json:"ttl"`
-	Headers  nats.Header `json:"headers"`
-	Bucket   string      `json:"bucket"`
-	Delta    uint64      `json:"delta"`
-}
-
 // Import writes the lines of an export, each acknowledged by the server, without waiting for one before the next. Lines
 // that cannot be read and writes that are refused are listed; the error tells that the work stopped before its end.
 func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, error) {
-	im := &importer{b: b, x: x, keys: map[uint64]pendingLine{}}
-	p, err := b.c.newPublisher(im.outcome)
+	im := &importer{b: b, x: x}
+	p, err := acked.New(b.c.nc, b.c.timeout, im.outcome)
 	if err != nil {
 		return im.out, err
 	}
-	defer p.close()
+	defer p.Close()
 	in := bufio.NewReaderSize(r, 256<<10)
 	for line := uint64(1); err == nil; line++ {
 		var text []byte
@@ -68,7 +54,7 @@ func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, e
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	if waitErr := p.wait(ctx); err == nil {
+	if waitErr := p.Wait(ctx); err == nil {
 		err = waitErr
 	}
 	im.mu.Lock()
@@ -98,13 +84,12 @@ type pendingLine struct {
 }
 
 type importer struct {
-	b   *Bucket
-	x   Import
-	tag uint64
+	b      *Bucket
+	x      Import
+	reader recordReader
 
-	mu   sync.Mutex
-	out  Imported
-	keys map[uint64]pendingLine // on their way: at most the window of the publisher
+	mu  sync.Mutex
+	out Imported
 }
 
 func (im *importer) fail(line uint64, key string, err error) {
@@ -113,11 +98,9 @@ func (im *importer) fail(line uint64, key string, err error) {
 	im.out.Failures.add(Failed{Key: key, Line: line, Error: err.Error()})
 }
 
-func (im *importer) outcome(tag, _ uint64, err error) {
+func (im *importer) outcome(p pendingLine, _ uint64, err error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	p := im.keys[tag]
-	delete(im.keys, tag)
 	im.count(p, err)
 }
 
@@ -134,8 +117,8 @@ func (im *importer) count(p pendingLine, err error) {
 }
 
 // line sends one line; the error ends the import.
-func (im *importer) line(ctx context.Context, p *publisher, n uint64, text []byte) error {
-	rec, value, err := readRecord(text)
+func (im *importer) line(ctx context.Context, p *acked.Publisher[pendingLine], n uint64, text []byte) error {
+	rec, value, err := im.reader.read(text)
 	if err != nil {
 		im.fail(n, rec.Key, err)
 		return nil
@@ -152,17 +135,11 @@ func (im *importer) line(ctx context.Context, p *publisher, n uint64, text []byt
 		return nil
 	}
 	one := pendingLine{key: rec.Key, line: n, size: len(value), op: rec.Op}
-	im.mu.Lock()
 	if im.x.DryRun {
-		im.count(one, nil)
-		im.mu.Unlock()
+		im.outcome(one, 0, nil)
 		return nil
 	}
-	im.tag++
-	tag := im.tag
-	im.keys[tag] = one
-	im.mu.Unlock()
-	return p.send(ctx, tag, m)
+	return p.Send(ctx, one, m)
 }
 
 // message is what stores a record; expired tells that its TTL has run out.
@@ -193,38 +170,4 @@ func (im *importer) message(rec record, value []byte) (m *nats.Msg, expired bool
 		m.Header[k] = v
 	}
 	return m, false, nil
-}
-
-func readRecord(text []byte) (record, []byte, error) {
-	var rec record
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&rec); err != nil {
-		return rec, nil, err
-	}
-	if err := CheckKey(rec.Key); err != nil {
-		return rec, nil, err
-	}
-	switch rec.Op {
-	case "":
-		rec.Op = Put
-	case Put, Delete, Purge:
-	default:
-		return rec, nil, fmt.Errorf("op %q is none of PUT, DELETE, PURGE", rec.Op)
-	}
-	switch {
-	case rec.Op != Put:
-		return rec, nil, nil
-	case rec.Value != nil && rec.Base64 != nil:
-		return rec, nil, errors.New(`both "value" and "value_b64" are given`)
-	case rec.Base64 != nil:
-		value, err := base64.StdEncoding.DecodeString(*rec.Base64)
-		if err != nil {
-			return rec, nil, fmt.Errorf("value_b64: %w", err)
-		}
-		return rec, value, nil
-	case rec.Value != nil:
-		return rec, []byte(*rec.Value), nil
-	}
-	return rec, nil, errors.New(`neither "value" nor "value_b64" is given`)
 }

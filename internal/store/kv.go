@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Op is what an entry of a bucket records.
@@ -258,7 +259,7 @@ func (b *Bucket) publish(ctx context.Context, key string, op Op, value []byte, o
 		}
 		return 0, fmt.Errorf("bucket %s: key %s: %w", b.Name, key, err)
 	}
-	rev, err := readAck(reply)
+	rev, err := acked.ReadAck(reply)
 	if err != nil {
 		return 0, fmt.Errorf("bucket %s: key %s: %w", b.Name, key, err)
 	}

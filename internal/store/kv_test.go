@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 func TestWriting(t *testing.T) {
@@ -94,16 +95,16 @@ func TestTTLOfKeys(t *testing.T) {
 // fill writes n keys through the publisher.
 func fill(t testing.TB, b *Bucket, prefix string, n int, value []byte) {
 	t.Helper()
-	p := must[*publisher](t)(b.c.newPublisher(func(_, _ uint64, err error) {
+	p := must[*acked.Publisher[int]](t)(acked.New(b.c.nc, b.c.timeout, func(_ int, _ uint64, err error) {
 		if err != nil {
 			t.Error(err)
 		}
 	}))
-	defer p.close()
+	defer p.Close()
 	for i := range n {
-		ok(t, p.send(t.Context(), uint64(i), b.message(fmt.Sprintf("%s.%06d", prefix, i), Put, value, WriteOptions{})))
+		ok(t, p.Send(t.Context(), i, b.message(fmt.Sprintf("%s.%06d", prefix, i), Put, value, WriteOptions{})))
 	}
-	ok(t, p.wait(t.Context()))
+	ok(t, p.Wait(t.Context()))
 }
 
 func TestReadWholeBuckets(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // Objects is an open object bucket.
@@ -188,7 +189,7 @@ func (o *Objects) writeMeta(ctx context.Context, info *ObjectInfo) error {
 	defer cancel()
 	reply, err := o.c.nc.RequestMsgWithContext(bound, m)
 	if err == nil {
-		_, err = readAck(reply)
+		_, err = acked.ReadAck(reply)
 	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = jetstream.ErrNoStreamResponse

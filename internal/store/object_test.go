@@ -207,11 +207,11 @@ func TestObjectUploadRepairsLostChunks(t *testing.T) {
 	data := randomBytes(40_000)
 	info := &ObjectInfo{Bucket: "B", NUID: "N", ObjectMeta: jetstream.ObjectMeta{Name: "f", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 1000}}}
 	u := must[*upload](t)(o.newUpload(info, PutObject{Name: "f", ChunkSize: 1000}))
-	defer u.pub.close()
+	defer u.pub.Close()
 	n := 0
 	ok(t, u.run(ctx, readerFunc(func(p []byte) (int, error) {
 		if n == 20_000 { // chunk 15 never arrived: what stands behind it must be taken back and sent again
-			ok(t, u.pub.wait(ctx))
+			ok(t, u.pub.Wait(ctx))
 			stream := must[jetstream.Stream](t)(c.js.Stream(ctx, "OBJ_B"))
 			ok(t, stream.DeleteMsg(ctx, 16))
 			u.mu.Lock()

@@ -69,7 +69,8 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 	if info.Size == 0 {
 		return nil
 	}
-	sum := sha256.New()
+	sum := newDigester()
+	defer sum.end()
 	done := uint64(0)
 	from := scanSpec{stream: objectPrefix + o.Name, filters: []string{o.chunkSubject(info.NUID)}}
 	if f.Have != nil {
@@ -85,7 +86,7 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 	}
 	take := func(m scanned) error {
 		from.from, from.seq = fromSeq, m.seq+1
-		sum.Write(m.msg.Data)
+		sum.begin(m.msg.Data)
 		if _, err := w.Write(m.msg.Data); err != nil {
 			return err
 		}
@@ -110,6 +111,7 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 			return err
 		}
 	}
+	sum.wait()
 	return o.verify(info, done, sum)
 }
 

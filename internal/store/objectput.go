@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/store/acked"
 )
 
 // DefaultChunk is the size of chunks unless another is asked for, bytes.
@@ -60,7 +60,7 @@ func (o *Objects) Put(ctx context.Context, p PutObject, r io.Reader) (*ObjectInf
 	if err != nil {
 		return nil, err
 	}
-	defer u.pub.close()
+	defer u.pub.Close()
 	err = u.run(ctx, r)
 	if err == nil {
 		err = o.writeMeta(ctx, info)
@@ -68,7 +68,7 @@ func (o *Objects) Put(ctx context.Context, p PutObject, r io.Reader) (*ObjectInf
 	if err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.c.timeout)
 		defer cancel()
-		_ = u.pub.wait(clean) // what is still on its way would be stored behind the purge
+		_ = u.pub.Wait(clean) // what is still on its way would be stored behind the purge
 		if cleanErr := o.purgeChunks(clean, info.NUID); cleanErr != nil {
 			err = errors.Join(err, cleanErr)
 		}
@@ -87,7 +87,7 @@ type upload struct {
 	o    *Objects
 	info *ObjectInfo
 	p    PutObject
-	pub  *publisher
+	pub  *acked.Publisher[uint64] // of chunk numbers
 
 	mu      sync.Mutex
 	free    [][]byte          // buffers that may be filled again
@@ -106,15 +106,15 @@ type chunk struct {
 func (o *Objects) newUpload(info *ObjectInfo, p PutObject) (*upload, error) {
 	u := &upload{o: o, info: info, p: p, flying: map[uint64]*chunk{}}
 	var err error
-	u.pub, err = o.c.newPublisher(u.outcome)
+	u.pub, err = acked.New(o.c.nc, o.c.timeout, u.outcome)
 	return u, err
 }
 
 // outcome notes an acknowledgement and lets go of the chunks that all before are acknowledged too.
-func (u *upload) outcome(tag, seq uint64, err error) {
+func (u *upload) outcome(number, seq uint64, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	c := u.flying[tag]
+	c := u.flying[number]
 	if c == nil {
 		return
 	}
@@ -159,13 +159,16 @@ func (u *upload) failure() error {
 
 // run reads r to its end, sends it and fills in size, chunks and digest.
 func (u *upload) run(ctx context.Context, r io.Reader) error {
-	sum := sha256.New()
+	sum := newDigester()
+	defer sum.end()
 	for {
 		buf := u.buffer()
 		n, err := io.ReadFull(r, buf)
 		if n > 0 {
-			sum.Write(buf[:n])
-			if sendErr := u.send(ctx, uint64(u.info.Chunks), buf[:n]); sendErr != nil {
+			sum.begin(buf[:n])
+			sendErr := u.send(ctx, uint64(u.info.Chunks), buf[:n])
+			sum.wait() // an acknowledged chunk's memory is filled again
+			if sendErr != nil {
 				return sendErr
 			}
 			u.info.Chunks++
@@ -185,7 +188,7 @@ func (u *upload) run(ctx context.Context, r io.Reader) error {
 		}
 	}
 	u.info.Digest = "SHA-256=" + base64.URLEncoding.EncodeToString(sum.Sum(nil))
-	if err := u.pub.wait(ctx); err != nil {
+	if err := u.pub.Wait(ctx); err != nil {
 		return err
 	}
 	return u.repair(ctx)
@@ -202,7 +205,7 @@ func (u *upload) send(ctx context.Context, i uint64, data []byte) error {
 }
 
 func (u *upload) transmit(ctx context.Context, i uint64, data []byte) error {
-	return u.pub.send(ctx, i, &nats.Msg{
+	return u.pub.Send(ctx, i, &nats.Msg{
 		Subject: u.o.chunkSubject(u.info.NUID), Data: data, Header: nats.Header{chunkHeader: {strconv.FormatUint(i, 10)}},
 	})
 }
@@ -217,7 +220,7 @@ func (u *upload) repair(ctx context.Context) error {
 		if !passing(lost) || try == maxRepairs {
 			return lost
 		}
-		if err := u.pub.wait(ctx); err != nil {
+		if err := u.pub.Wait(ctx); err != nil {
 			return err
 		}
 		if err := u.reconcile(ctx); err != nil {
@@ -303,5 +306,5 @@ func (u *upload) resend(ctx context.Context) error {
 			return err
 		}
 	}
-	return u.pub.wait(ctx)
+	return u.pub.Wait(ctx)
 }
