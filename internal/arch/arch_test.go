@@ -117,7 +117,7 @@ func group(pkg string) string {
 }
 
 func TestLayers(t *testing.T) {
-	domain := []string{"js", "sys", "payload", "meter", "wire", "embedded", "chart", "flagval", "fail", "clock", "fleet", "backup", "micro"}
+	domain := []string{"js", "sys", "payload", "meter", "wire", "embedded", "chart", "flagval", "fail", "clock", "fleet", "backup", "micro", "consumers", "store", "jsconf", "publish"}
 	for _, f := range source(t) {
 		for _, imp := range f.own() {
 			switch {

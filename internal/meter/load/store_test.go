@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter/crew"
@@ -18,6 +19,8 @@ func TestStoring(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t)
+		// The server removes the directory of its streams with the last of them, at the same time as it makes the next one.
+		testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "KEEP", Subjects: []string{"keep"}})
 		for _, kind := range []string{"js pub sync", "js pub async", "js pub atomic", "js pub fast"} {
 			if kind == "js pub fast" && engine == crew.NatsGo {
 				continue
