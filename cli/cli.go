@@ -19,6 +19,7 @@ import (
 	"github.com/natskit/natskit/cli/meta"
 	"github.com/natskit/natskit/cli/micro"
 	"github.com/natskit/natskit/cli/object"
+	"github.com/natskit/natskit/cli/plugins"
 	"github.com/natskit/natskit/cli/pub"
 	"github.com/natskit/natskit/cli/reply"
 	"github.com/natskit/natskit/cli/request"
@@ -64,6 +65,7 @@ func Tree() []command.Node {
 		errors.Command(),
 		contextcmd.Command(),
 		server.Command(),
+		plugins.Command(Tree),
 	}
 	return append(nodes, meta.Command(model, Tree)...)
 }

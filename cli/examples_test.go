@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,12 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 			c = c.Server(srv.SysURL())
 		} else {
 			c = c.Server(srv.URL())
+		}
+	}
+	if d.Path[0] == "plugins" {
+		tool := []byte("#!/bin/sh\necho '{\"name\":\"tool\",\"help\":\"Work on orders\"}'\n")
+		if err := os.WriteFile(c.Path("orders-tool"), tool, 0o700); err != nil {
+			t.Fatal(err)
 		}
 	}
 	line, stdin := pipe(t, x.Line)

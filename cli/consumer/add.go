@@ -41,6 +41,7 @@ A consumer that is there already with other settings is left as it is; --update 
 --config reads a configuration in JSON or YAML, also a whole document of nats consumer info --json, - being standard input. Flags given beside it win. A key that no consumer has is an error. --validate and --output need no server.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats consumer add ORDERS NEW --pull --defaults", Says: "Pull Mode: true", About: "A durable pull consumer without questions", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats consumer add ORDERS LIVE --target live.orders --deliver new --filter orders.new --defaults", Says: "live.orders", About: "Push new messages to a subject", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},

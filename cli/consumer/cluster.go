@@ -104,6 +104,7 @@ func stepDownVerb(g *group) command.Node {
 			Long: "The leader hands over, to the preferred server if one is named. The command ends when the new leader is known, with an error after ten seconds. --force asks for an election even where there seems to be no leader.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer cluster step-down --help", Says: "preferred", About: "On a cluster: nats consumer cluster step-down ORDERS NEW --preferred n2"},
 		},
@@ -169,6 +170,7 @@ func balanceVerb(g *group) command.Node {
 			Long: "Leaders are moved until no server leads two consumers more than another that could lead them. Only the consumers that the conditions select are counted and moved; those on a single server are left alone.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: balanced{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats consumer cluster balance ORDERS", Says: "No consumers on ORDERS", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},
@@ -293,6 +295,7 @@ func evacuateVerb(g *group) command.Node {
 			Long: "Another server of the stream takes the place of the peer; servers from 2.15 on do that. The command waits up to a minute.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: peerSet{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer cluster evacuate --help", Says: "peer", About: "On a cluster: nats consumer cluster evacuate ORDERS NEW n3 --force"},
 		},

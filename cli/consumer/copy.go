@@ -27,6 +27,7 @@ func copyVerb() command.Node {
 			Long: "Flags change the copy; the source stays as it is, and where it is in the stream is not copied. A copy of a push consumer needs a --target of its own, or --pull.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams, "source": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer copy ORDERS NEW OLD --filter orders.old", Says: "Filter Subject: orders.old", About: "The same with another filter", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},

@@ -50,6 +50,7 @@ func editVerb(g *group) command.Node {
 --config takes the configuration from a file, JSON or YAML, with the flags on top: it is the named consumer that is changed, whatever name the file has. --interactive opens it in $EDITOR. --unset takes settings away, by the names of their flags.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer edit ORDERS NEW --max-deliver 9 --force", Says: "Maximum Deliveries: 9", About: "Change one setting", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 			{Line: "nats consumer edit ORDERS NEW --unset description,sample --force", Says: "No difference", About: "Take settings away", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},

@@ -30,6 +30,7 @@ func findVerb(g *group) command.Node {
 			Long: "All conditions must hold. Prints names, with --table the list; JSON is the info of each. An --expression is written in the language of expr-lang.org over config, state and info, with the keys of nats consumer info --json; durations in it are words such as \"30s\".",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: []api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats consumer find ORDERS --pull --idle 0s", Says: "NEW", About: "Pull consumers that nobody reads", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 			{Line: "nats consumer find ORDERS --expression 'state.num_ack_pending == 0' --table", Says: "NEW", About: "Anything the info knows", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},

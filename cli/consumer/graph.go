@@ -19,6 +19,7 @@ func graphVerb(g *group) command.Node {
 			Long: "How many messages are to be delivered and to be acknowledged, and how many are acknowledged and delivered a second, drawn anew each second until ^C. It needs a terminal of at least 20 columns and rows.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Screen,
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer graph --help", Says: "graph", About: "On a terminal: nats consumer graph ORDERS NEW"},
 		},

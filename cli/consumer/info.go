@@ -28,6 +28,7 @@ func infoVerb(g *group) command.Node {
 			Long: "Configuration, cluster and state. JSON is the document of the server.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer info ORDERS NEW", Says: "Ack Policy: Explicit", About: "Everything about a consumer", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 			{Line: "nats consumer info ORDERS NEW --jq .num_pending", Says: "0", About: "One number", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
@@ -47,6 +48,7 @@ func stateVerb(g *group) command.Node {
 			Long: "What was delivered and acknowledged, and what is still to come. JSON is the same document as of nats consumer info.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.ConsumerInfo{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer state ORDERS NEW", Says: "Unprocessed Messages: 0", About: "How far it is", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},

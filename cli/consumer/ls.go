@@ -32,6 +32,7 @@ func lsVerb(g *group) command.Node {
 			Long: "JSON is the list of names; with --details it is the info of each. A list that lacks consumers, because servers do not answer, says so and ends with code 7.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: []string{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats consumer ls ORDERS", Says: "NEW", About: "All consumers", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 			{Line: "nats consumer ls ORDERS --names", Says: "NEW", About: "Their names", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},

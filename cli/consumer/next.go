@@ -44,6 +44,7 @@ func nextVerb() command.Node {
 A consumer with priority groups is read with --group; where it has only one, that is taken.`,
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: delivery{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer next ORDERS NEW", Says: "Acknowledged message", About: "The next message", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults", "pub orders.new hello"}},
 			{Line: "nats consumer next ORDERS NEW --count 2 --raw --no-ack", Says: "hello", About: "Two bodies, to be delivered again later", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults", "pub orders.new hello --count 2"}},

@@ -28,6 +28,7 @@ func pauseVerb(g *group) command.Node {
 			Long: "The time is a duration such as 1h, RFC 3339 such as 2026-01-02T15:04:05Z, or local time such as \"2026-01-02 15:04:05\".",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: paused{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer pause ORDERS NEW 1h --force", Says: "Paused ORDERS > NEW until", About: "Pause for an hour", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},
@@ -117,6 +118,7 @@ func resumeVerb(g *group) command.Node {
 	return command.Verb[resumeOptions]{
 		Meta:  command.Meta{Name: "resume", Short: "Let a paused consumer deliver again"},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: paused{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer resume ORDERS NEW --force", Says: "was resumed", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults", "consumer pause ORDERS NEW 1h --force"}},
 		},

@@ -32,6 +32,7 @@ func reportVerb(g *group) command.Node {
 			Long: "How far each is, and who leads it. Cluster lists the peers: * leads, ! is not current or offline.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: report{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats consumer report ORDERS", Says: "Consumer report for ORDERS with 1 consumers", About: "All consumers", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},

@@ -29,6 +29,7 @@ func resetVerb(g *group) command.Node {
 			Long: "Without --sequence to its acknowledgement floor: what was delivered and not acknowledged is delivered again. With --sequence it goes on from that message, forwards or backwards; a sequence past the end of the stream is refused, since everything before it would be left out.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: resetResult{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer reset ORDERS NEW --force", Says: "State for Consumer ORDERS > NEW", About: "Deliver again what was not acknowledged", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},

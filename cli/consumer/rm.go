@@ -26,6 +26,7 @@ func rmVerb(g *group) command.Node {
 			Long: "What it knows of deliveries and acknowledgements is lost; the messages of the stream stay. --dry-run shows what would go.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removal{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer rm ORDERS NEW --force", About: "Remove it without a question", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS NEW --pull --defaults"}},
 		},

@@ -33,6 +33,7 @@ func subVerb(g *group) command.Node {
 			Long: "Messages are shown, then acknowledged, until an interrupt. From a pull consumer one message is fetched.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: delivery{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer sub ORDERS LIVE", Says: "Subscribing to topic live.orders", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS LIVE --target live.orders --defaults"}},
 		},

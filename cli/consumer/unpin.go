@@ -29,6 +29,7 @@ func unpinVerb(g *group) command.Node {
 			Long: "The next client that pulls for the group is pinned in its place.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: unpinned{},
+		Names: command.Names{"stream": command.Streams, "consumer": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats consumer unpin ORDERS SHARED main --force", Says: "Unpinned client", Needs: []string{
 				"stream add ORDERS --subjects orders.> --defaults", "consumer add ORDERS SHARED --pull --pinned-groups main --defaults", "pub orders.new 1", "consumer next ORDERS SHARED --group main",

@@ -63,6 +63,7 @@ func addVerb() command.Node {
 The environment is stored only with --from-env. Values of --password, --token, --jwt and --seed may say where the secret is instead of being it: env://NAME, file://PATH or op://VAULT/ITEM/FIELD; --password-file and --password-stdin keep it off the command line.`,
 		},
 		Effect: command.Writes, Output: command.Value, Result: detailsShape{},
+		Names: command.Names{"name": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats context add local --server nats://127.0.0.1:4222 --description 'This machine'", Says: "This machine", About: "A context for a server without credentials"},
 			{Line: "nats context add prod --server nats://nats.example.net --user app --password env://APP_PASSWORD", Says: "env://APP_PASSWORD", About: "The password stays in a variable"},

@@ -22,6 +22,7 @@ func copyVerb() command.Node {
 			Long: "The connection flags that are given are stored in the copy, as with nats context add; --unset leaves a setting out.",
 		},
 		Effect: command.Writes, Output: command.Value, Result: detailsShape{},
+		Names: command.Names{"source": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats context copy dev staging --server nats://staging.example.net", Says: `Context "staging"`, About: "The same credentials for another server", Needs: []string{"context add dev"}},
 		},

@@ -34,6 +34,7 @@ func editVerb() command.Node {
 Without a terminal the editor runs once, for scripts such as EDITOR='sed -i s/old/new/'; --file needs no editor.`,
 		},
 		Effect: command.Writes, Output: command.Value, Result: detailsShape{},
+		Names:    command.Names{"name": command.Contexts},
 		Examples: []command.Example{{Line: `printf 'url: nats://staging.example.net\n' | nats context edit dev --file -`, Says: "staging.example.net", About: "The new text from a pipe, to the exclusion of all other settings", Needs: []string{"context add dev"}}},
 		Bind: func(c *fisk.CmdClause, o *editOptions) {
 			c.Arg("name", "Name of the context").Required().StringVar(&o.name)

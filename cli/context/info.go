@@ -26,6 +26,7 @@ func infoVerb() command.Node {
 With --effective it shows the settings that a command with the same flags would use, and where each comes from: a flag, a variable, the context or a default. Its JSON has context, path, settings, a list of key, value, from and origin (flag, environment, context or default), and warnings.`,
 		},
 		Output: command.Value, Result: detailsShape{},
+		Names: command.Names{"name": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats context info prod", Says: "Server URLs", About: "What is stored", Needs: []string{"context add prod --server nats://nats.example.net --token secret"}},
 			{Line: "nats context info --effective", Says: "$NATS_URL", About: "Why does it connect there?", Needs: []string{"context add prod"}},

@@ -23,6 +23,7 @@ func protectVerb() command.Node {
 			Long: "With a protected context, commands that remove things ask for the name of the thing to be typed. --force still answers.",
 		},
 		Effect: command.Writes, Output: command.Value, Result: protection{},
+		Names:    command.Names{"name": command.Contexts},
 		Examples: []command.Example{{Line: "nats context protect prod", Says: "is protected", About: "Be careful in production", Needs: []string{"context add prod"}}},
 		Bind:     func(c *fisk.CmdClause, o *protectOptions) { o.bind(c) },
 		Run:      func(ctx context.Context, e *env.Env, o protectOptions) error { return runProtect(ctx, e, o, true) },
@@ -33,6 +34,7 @@ func unprotectVerb() command.Node {
 	return command.Verb[protectOptions]{
 		Meta:   command.Meta{Name: "unprotect", Short: "Take the protection of a context back"},
 		Effect: command.Writes, Output: command.Value, Result: protection{},
+		Names:    command.Names{"name": command.Contexts},
 		Examples: []command.Example{{Line: "nats context unprotect dev", Says: "is not protected", About: "A yes is enough", Needs: []string{"context add dev"}}},
 		Bind:     func(c *fisk.CmdClause, o *protectOptions) { o.bind(c) },
 		Run:      func(ctx context.Context, e *env.Env, o protectOptions) error { return runProtect(ctx, e, o, false) },

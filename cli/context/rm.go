@@ -28,6 +28,7 @@ func rmVerb() command.Node {
 			Long: "The selected context is removed only with --force; then none is selected. With --force a context that is not there is no error. Of a protected context the name has to be typed.",
 		},
 		Effect: command.Destroys, Output: command.Value, Result: removal{},
+		Names:    command.Names{"name": command.Contexts},
 		Examples: []command.Example{{Line: "nats context rm old --force", Says: `Removed context "old"`, About: "Without a question", Needs: []string{"context add old"}}},
 		Bind: func(c *fisk.CmdClause, o *rmOptions) {
 			c.Arg("name", "Name of the context").Required().StringVar(&o.name)

@@ -23,6 +23,7 @@ func selectVerb() command.Node {
 			Long: "Without a name it asks which. Then it connects, and a connection that fails is an error; the context is selected all the same. --no-connect leaves that out.",
 		},
 		Effect: command.Writes, Output: command.Value, Result: detailsShape{},
+		Names: command.Names{"name": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats context select dev --no-connect", Says: `Context "dev"`, About: "From now on commands use dev", Needs: []string{"context add dev"}},
 		},

@@ -24,6 +24,7 @@ func validateVerb() command.Node {
 			Long: "Finds files that cannot be read, unset variables, bad URLs, credentials that exclude each other and misspelt keys; with --connect also connections that fail. Any of them makes it fail.",
 		},
 		Output: command.Value, Result: []verdict{},
+		Names: command.Names{"name": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats context validate", Says: `Context "dev"`, About: "All of them", Needs: []string{"context add dev"}},
 			{Line: "nats context validate --json", Says: "[]", About: "For a script"},

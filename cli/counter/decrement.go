@@ -16,6 +16,7 @@ func decrementVerb() command.Node {
 			Long: "The value is a whole number of any size. The new total is printed; it may be negative.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names:    command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{{Line: "nats counter decr ctr.a 2", Says: "40", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}}},
 		Bind:     func(c *fisk.CmdClause, o *addOptions) { o.bind(c, "How much to take") },
 		Check: func(o *addOptions) error {

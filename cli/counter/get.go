@@ -27,6 +27,7 @@ func getVerb() command.Node {
 			Long: "With several counters there is a line for each, and the JSON is a list. All of them are in one stream.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: count{},
+		Names: command.Names{"subject": command.Counters, "more": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter get ctr.a", Says: "42", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},
 			{Line: "nats counter get ctr.a --jq .value", Says: "42", About: "For a script", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},

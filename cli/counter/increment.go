@@ -62,6 +62,7 @@ func incrementVerb() command.Node {
 			Long: "The value is a whole number of any size and may be negative. The new total is printed. A counter that was never written begins at 0.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names: command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter incr ctr.a 42", Says: "42", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults"}},
 			{Line: "nats counter incr ctr.a -5", Says: "-5", About: "A negative number", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults"}},

@@ -26,6 +26,7 @@ func listVerb() command.Node {
 			Long: "The subjects are listed, sorted; --values and --format wide add the totals, and every format for programs has them.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: counts{},
+		Names: command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter ls 'ctr.>'", Says: "ctr.a", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},
 			{Line: "nats counter ls --stream CTR --values", Says: "42", About: "All counters of a stream with their totals", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},

@@ -20,6 +20,7 @@ func setVerb() command.Node {
 			Long: "Counters can only be added to: the present total is read and the difference added. What others add in between is kept, so that the new total, which is printed, may then be another one; the command warns of it. On a stream that sources others the whole total is brought to the value, from this stream's part.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names: command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter set ctr.a 0", Says: "0", About: "Start again", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},
 		},

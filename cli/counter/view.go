@@ -19,6 +19,7 @@ func viewVerb() command.Node {
 	return command.Verb[viewOptions]{
 		Meta:  command.Meta{Name: "view", Aliases: []string{"v"}, Short: "Show a counter and what it is gathered from", Long: "A stream that sources others adds their counters up; what each of them gave is listed."},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: screen{},
+		Names: command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter view ctr.a", Says: "Value: 1,234", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 1234"}},
 			{Line: "nats counter view ctr.a --stream CTR --jq .increment", Says: "1234", About: "What was added last", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 1234"}},

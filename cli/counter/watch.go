@@ -24,6 +24,7 @@ func watchVerb() command.Node {
 	return command.Verb[watchOptions]{
 		Meta:  command.Meta{Name: "watch", Aliases: []string{"w"}, Short: "Show counters as they change", Long: "First come the present totals, then every change until Ctrl-C."},
 		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: change{},
+		Names: command.Names{"subject": command.Counters, "stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats counter watch 'ctr.>'", Says: "ctr.a: 42 (+42)", Needs: []string{"stream add CTR --subjects ctr.> --allow-counter --allow-direct --defaults", "counter incr ctr.a 42"}},
 		},

@@ -36,7 +36,7 @@ func lsVerb(file *string) command.Node {
 		Bind: func(c *fisk.CmdClause, o *lsOptions) {
 			o.file = file
 			c.Arg("match", "Regular expression on description, numbers, help, constant and comment, whatever the case").StringVar(&o.match)
-			c.Arg("sort", "Sort by code, http or description").Default("code").EnumVar(&o.sort, "code", "http", "description", "descr", "desc", "d")
+			c.Arg("sort", "Sort by code, http or description").Default("code").HintOptions("code", "http", "description").EnumVar(&o.sort, "code", "http", "description", "descr", "desc", "d")
 			c.Flag("reverse", "Sort the other way round").Short('R').BoolVar(&o.reverse)
 		},
 		Check: func(o *lsOptions) error {

@@ -59,6 +59,7 @@ JSON is each event as it was sent, one a line; --format ndjson wraps it with its
 With --stream events are read from a stream that keeps them. --since and --last say from where; they end with the newest, and what is stored from then on is shown too, until interrupted or told otherwise by --count or --wait.`,
 		},
 		Scope: command.User, Output: command.Feed, Result: envelope{},
+		Names: command.Names{"stream-name": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats events --js-advisory --short", Says: "Listening for Advisories on $JS.EVENT.ADVISORY.>", About: "What is done to streams and consumers, one line each"},
 			{Line: `nats events --stream ADVISORIES --filter 'stream_\w+' --json`, About: "Those about streams that were kept, for a script", Says: `"action":"create"`, Needs: []string{"stream add ADVISORIES --subjects '$JS.EVENT.ADVISORY.>' --defaults", "stream add ORDERS --subjects orders.> --defaults"}},

@@ -78,6 +78,7 @@ func addVerb() command.Node {
 			Long: "A bucket that exists with the same settings is fine; one with other settings is an error and stays as it is.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: bucketInfo{},
+		Names: command.Names{"mirror": command.Buckets, "source": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv add CFG", Says: "Information for Key-Value Store Bucket CFG"},
 			{Line: "nats kv add LEASES --history 5 --ttl 1h --marker-ttl 1m --max-value-size 1MB", Says: "Limit Marker TTL: 1m0s", About: "Values that go away after an hour, or after a time of their own"},

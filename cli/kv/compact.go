@@ -29,6 +29,7 @@ func compactVerb() command.Node {
 			Long: "The history of keys that were deleted or purged is removed. Their markers stay while they are younger than --older-than, so that those who watch, or follow as a mirror, still learn of the removal; older ones go too.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: compacted{},
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv compact CFG -f", Says: "1 younger marker stays", Needs: []string{"kv add CFG --history 5", "kv put CFG a 1", "kv del CFG a -f"}},
 			{Line: "nats kv compact CFG --older-than 0 --dry-run", Says: "Would remove 1 key", About: "What would go if all markers went", Needs: []string{"kv add CFG --history 5", "kv put CFG a 1", "kv del CFG a -f"}},

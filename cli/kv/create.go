@@ -19,6 +19,7 @@ func createVerb() command.Node {
 			Long: "It fails when the key has a value, so that of several writers one succeeds: a lock. A key that was removed may be created again. The value comes from where put takes it.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv create LOCKS job me", Says: "me", Needs: []string{"kv add LOCKS"}},
 			{Line: "nats kv create LOCKS job me --ttl 30s --jq .revision", Says: "1", About: "A lock that goes away by itself", Needs: []string{"kv add LOCKS --marker-ttl 1m"}},

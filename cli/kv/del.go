@@ -176,6 +176,7 @@ func delVerb() command.Node {
 			Long: "A deleted key leaves a marker; the values before it stay in the history as far as the bucket keeps one. Several keys and patterns are counted before the question. Without a key the whole bucket goes, with all its history.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removed{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys, "more": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv del CFG port -f", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "nats kv del CFG 'tmp.>' --dry-run", Says: "Would delete 1 key", About: "What a pattern would remove", Needs: []string{"kv add CFG", "kv put CFG tmp.a 1"}},

@@ -29,6 +29,7 @@ func diffVerb() command.Node {
 			Long: "Two buckets are compared by the latest values of their keys; the keys of the first are held in memory meanwhile. With --key and one bucket two revisions of that key are compared line by line: --from, else the one before, and --to, else the latest. It ends with 1 when there are differences.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: bucketDiff{},
+		Names: command.Names{"bucket": command.Buckets, "other": command.Buckets, "key": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv diff CFG COPY", Says: "1 same, 0 added, 0 removed, 0 changed", Needs: []string{"kv add CFG", "kv put CFG a 1", "kv add COPY", "kv put COPY a 1"}},
 			{Line: "nats kv diff CFG --key port --from 1 --to 2", Says: "Revision 1", About: "What changed in a value", Needs: []string{"kv add CFG --history 5", "kv put CFG port 4222", "kv put CFG port 4222"}},

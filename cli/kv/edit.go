@@ -26,6 +26,7 @@ func editVerb() command.Node {
 			Long: "Only what is given changes, and what this program does not know stays as it is. Sources are added; metadata is replaced as a whole, and so is placement when tags or a cluster are given. What changes is told on standard error; nothing is sent when nothing does.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: edited{},
+		Names: command.Names{"bucket": command.Buckets, "source": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv edit CFG --history 3 --ttl 1h", Says: "History Kept: 3", Needs: []string{"kv add CFG"}},
 			{Line: "nats kv edit CFG --description ports", Says: "Description: ports", Needs: []string{"kv add CFG"}},

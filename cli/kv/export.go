@@ -27,6 +27,7 @@ func exportVerb() command.Node {
 			Long: "Each line is one entry: key, revision, op, created, the value as \"value\" when it is UTF-8 text and as \"value_b64\" when it is not, ttl and headers where there are any. nats kv import reads it. A file appears under its name when it is whole, with mode 0600.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Bytes,
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv export CFG", Says: `{"key":"port","revision":1,"op":"PUT"`, Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "nats kv export CFG 'db.>' --history --output cfg.ndjson", Says: "Exported 2 entries", About: "Every revision of some keys, into a file",

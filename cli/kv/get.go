@@ -32,6 +32,7 @@ func getVerb() command.Node {
 			Long: "Text is shown as it is, other values escaped; --raw writes the exact bytes and nothing else. Several keys and patterns are read in a few requests; with more than one the JSON is a list.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: entry{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys, "more": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv get CFG port", Says: "CFG > port revision: 1", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "nats kv get CFG port --raw", Says: "4222", About: "The bytes of the value alone", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},

@@ -20,6 +20,7 @@ func historyVerb() command.Node {
 			Long: "Every revision that the bucket keeps, oldest first, the markers of removals too. A bucket keeps as many as its --history says. A pattern lists those of all keys that match.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: history{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv history CFG port", Says: "History for CFG > port", Needs: []string{"kv add CFG --history 5", "kv put CFG port 4222", "kv put CFG port 4223"}},
 			{Line: "nats kv history CFG 'db.*' --jq '.[] | select(.op == \"DELETE\") | .key'", Says: "db.old", About: "The keys of a pattern that were deleted",

@@ -31,6 +31,7 @@ func importVerb() command.Node {
 			Long: "It reads what nats kv export writes; only \"key\" and \"value\" or \"value_b64\" are needed. An entry keeps what is left of its TTL, one whose time is up is skipped. Every write is acknowledged; lines that fail are listed and the others stored, and the command then ends with 7.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: imported{},
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: `echo '{"key":"port","value":"4222"}' | nats kv import CFG`, Says: "Imported 1 key", Needs: []string{"kv add CFG"}},
 			{Line: "nats kv import COPY cfg.ndjson --if-missing", Says: "Imported 1 key", About: "A file, without touching keys that are there", Needs: []string{"kv add CFG", "kv put CFG port 4222", "kv add COPY", "kv export CFG --output cfg.ndjson"}},

@@ -21,6 +21,7 @@ func infoVerb() command.Node {
 			Long: "Values stored counts revisions and markers; --format wide adds how many keys there are, replicas and placement. Without a bucket, on a terminal, there is a list to choose from.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: bucketInfo{},
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv info CFG", Says: "Values Stored: 0", Needs: []string{"kv add CFG"}},
 			{Line: "nats kv info CFG --jq .keys", Says: "1", About: "How many keys there are", Needs: []string{"kv add CFG", "kv put CFG a 1"}},

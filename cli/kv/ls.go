@@ -34,6 +34,7 @@ func lsVerb() command.Node {
 			Long: "Keys come as they are read, in the order of their last change, and memory does not grow with them; --sort, and formats that are one document, read all of them first. A key that is written meanwhile may come twice.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: entries{},
+		Names: command.Names{"bucket": command.Buckets},
 		Examples: []command.Example{
 			{Line: "nats kv ls", Says: "Key-Value Buckets", Needs: []string{"kv add CFG"}},
 			{Line: "nats kv ls CFG 'db.*' --sort key", Says: "db.host", About: "The keys of a pattern", Needs: []string{"kv add CFG", "kv put CFG db.host localhost"}},

@@ -25,6 +25,7 @@ func purgeVerb() command.Node {
 			Long: "What is left is one marker for each key, so that watchers hear of it. Several keys and patterns are counted before the question; only keys that have a value are purged by a pattern.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removed{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys, "more": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv purge CFG port -f", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "nats kv purge CFG 'tmp.>' 'old-*' -f", Says: "Purged 2 keys from CFG", About: "All keys of two patterns", Needs: []string{"kv add CFG", "kv put CFG tmp.a 1", "kv put CFG old-b 1"}},

@@ -121,6 +121,7 @@ func putVerb() command.Node {
 			Long: "The value is the argument, also an empty one, else --file, else standard input up to its end, byte for byte. The argument - is standard input too. The value is printed; the revision goes to standard error, and with --json to the result.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv put CFG port 4222", Says: "4222", Needs: []string{"kv add CFG"}},
 			{Line: "echo secret | nats kv put CFG password --json", Says: `"revision": 1`, About: "A value from a pipe; the revision comes back", Needs: []string{"kv add CFG"}},

@@ -30,6 +30,7 @@ func revertVerb() command.Node {
 			Long: "The value of the revision is stored anew, so that the history goes on; a key that was deleted comes back. If someone writes the key meanwhile nothing is stored.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: reverted{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv revert CFG port 1 --force", Says: "History for CFG > port", Needs: []string{"kv add CFG --history 5", "kv put CFG port 4222", "kv put CFG port 4223"}},
 			{Line: "nats kv revert CFG port 1 --force --jq .revision", Says: "3", About: "The new revision, for a script",

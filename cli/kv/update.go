@@ -23,6 +23,7 @@ func updateVerb() command.Node {
 			Long: "It fails unless the given revision is the latest one of the key, so that no change of another writer is lost. Revision 0 wants a key that was never written.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: receipt{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv update CFG port 4223 1", Says: "4223", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "echo 4223 | nats kv update CFG port - 1 --jq .revision", Says: "2", About: "The value from a pipe", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},

@@ -37,6 +37,7 @@ func watchVerb() command.Node {
 			Long: "First come the present values, the last of them with a delta of 0, then every change until Ctrl-C. Values with line breaks or control characters are shown escaped on one line; --json gives them whole.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: change{},
+		Names: command.Names{"bucket": command.Buckets, "key": command.Keys, "more": command.Keys},
 		Examples: []command.Example{
 			{Line: "nats kv watch CFG", Says: "PUT CFG > port: 4222", Needs: []string{"kv add CFG", "kv put CFG port 4222"}},
 			{Line: "nats kv watch CFG 'db.>' --history --no-deletes", Says: "PUT CFG > db.host: new", About: "Every revision of some keys",

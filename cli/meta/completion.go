@@ -8,7 +8,6 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/docgen"
 	"github.com/natskit/natskit/internal/env"
-	"github.com/natskit/natskit/internal/shell"
 )
 
 type completionOptions struct {
@@ -27,17 +26,13 @@ func completionVerb() command.Node {
 			{Line: "nats completion fish", Says: "complete -c nats", About: "For fish: nats completion fish > ~/.config/fish/completions/nats.fish"},
 		},
 		Bind: func(c *fisk.CmdClause, o *completionOptions) {
-			c.Arg("shell", "bash, zsh, fish or powershell").Required().EnumVar(&o.shell, "bash", "zsh", "fish", "powershell")
+			c.Arg("shell", "bash, zsh, fish or powershell").Required().HintOptions(docgen.Shells...).EnumVar(&o.shell, docgen.Shells...)
 		},
 		Run: runCompletion,
 	}
 }
 
 func runCompletion(_ context.Context, e *env.Env, o completionOptions) error {
-	text := docgen.Completion(o.shell, "nats")
-	if text == "" {
-		text = shell.CompletionScript(o.shell, "nats")
-	}
-	_, err := e.Out.Bytes().Write([]byte(text))
+	_, err := e.Out.Bytes().Write([]byte(docgen.Completion(o.shell, "nats")))
 	return err
 }

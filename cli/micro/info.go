@@ -28,6 +28,7 @@ func infoVerb() command.Node {
 			Long: "Without an id it is the first of the instances that answer, by their ids.",
 		},
 		Scope: command.User, Output: command.Value, Result: instance{},
+		Names: command.Names{"service": command.Services, "id": command.Instances},
 		Examples: []command.Example{
 			{Line: "nats micro info calc", Says: "Service Information", Needs: []string{"& micro serve calc"}},
 		},

@@ -19,6 +19,7 @@ func listVerb() command.Node {
 	return command.Verb[listOptions]{
 		Meta:  command.Meta{Name: "list", Aliases: []string{"ls", "l"}, Short: "List the instances of services"},
 		Scope: command.User, Output: command.Value, Result: listing{},
+		Names: command.Names{"service": command.Services},
 		Examples: []command.Example{
 			{Line: "nats micro list", Says: "calc", About: "All services", Needs: []string{"& micro serve calc"}},
 			{Line: "nats micro list calc --json", Says: `"name": "calc"`, About: "The instances of one, for a script", Needs: []string{"& micro serve calc"}},

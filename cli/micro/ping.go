@@ -27,6 +27,7 @@ func pingVerb() command.Node {
 			Long: "Waits for the whole --timeout, so that slow instances are heard too, unless --count is reached before.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: pong{},
+		Names: command.Names{"service": command.Services},
 		Examples: []command.Example{
 			{Line: "nats micro ping calc --count 1", Says: "rtt=", About: "Until one instance has answered", Needs: []string{"& micro serve calc"}},
 		},

@@ -26,6 +26,7 @@ func requestVerb() command.Node {
 			Long: "The subject of the endpoint is looked up first; one instance answers. An error that the service puts into its headers ends the command with 1.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: asking.Answer{},
+		Names: command.Names{"service": command.Services, "endpoint": command.Endpoints},
 		Examples: []command.Example{
 			{Line: "nats micro request calc echo hi --raw", Says: "hi", About: "Ask a service", Needs: []string{"& micro serve calc"}},
 		},

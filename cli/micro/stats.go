@@ -20,6 +20,7 @@ func statsVerb() command.Node {
 	return command.Verb[statsOptions]{
 		Meta:  command.Meta{Name: "stats", Short: "Show what the instances of a service have done"},
 		Scope: command.User, Output: command.Value, Result: statistics{},
+		Names: command.Names{"service": command.Services, "id": command.Instances},
 		Examples: []command.Example{
 			{Line: "nats micro stats calc", Says: "calc Service Statistics", Needs: []string{"& micro serve calc"}},
 		},

@@ -25,6 +25,7 @@ func delVerb() command.Node {
 			Long: "Without an object the whole bucket goes, a sealed one too.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removed{},
+		Names: command.Names{"bucket": command.ObjectStores, "file": command.Objects},
 		Examples: []command.Example{
 			{Line: "nats object del FILES a.txt -f", Says: "Removed FILES > a.txt", Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name a.txt"}},
 			{Line: "nats object del FILES -f", About: "The bucket and everything in it", Needs: []string{"object add FILES"}},

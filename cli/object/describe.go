@@ -31,6 +31,7 @@ func describeVerb() command.Node {
 			Long: "The content stays as it is. Headers and metadata are replaced as a whole when some are given.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: objectInfo{},
+		Names: command.Names{"bucket": command.ObjectStores, "file": command.Objects},
 		Examples: []command.Example{
 			{Line: "nats object describe FILES a.txt --name b.txt --description 'the letter b'", Says: "Object information for FILES > b.txt",
 				Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name a.txt"}},

@@ -26,6 +26,7 @@ func editVerb() command.Node {
 			Long: "Only what is given changes, and what this program does not know stays as it is. Cluster and tags change one by one; metadata is replaced as a whole. What changes is told on standard error; nothing is sent when nothing does.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: edited{},
+		Names: command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "nats object edit FILES --max-bucket-size 1GB", Says: "Maximum Bucket Size: 1.0 GiB", Needs: []string{"object add FILES"}},
 			{Line: "nats object edit FILES --ttl 1d --description daily", Says: "TTL: 1d0h0m0s", Needs: []string{"object add FILES"}},

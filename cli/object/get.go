@@ -37,6 +37,7 @@ func getVerb() command.Node {
 			Long: "The file is named by the last part of the object's name, or by --output; - is standard output, which then holds the object and nothing else. The file appears when all of it has come and its digest is right; an earlier file of that name stays until then. It gets the time of the object. With --resume what came is kept when the reading is broken off, and the next --resume goes on behind it. With --recursive the objects below a name are written below the directory --output, and the JSON is a list.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: fetched{},
+		Names: command.Names{"bucket": command.ObjectStores, "file": command.Objects},
 		Examples: []command.Example{
 			{Line: "nats object get FILES docs/a.txt", Says: "Wrote: ", Needs: []string{"object add FILES", "printf 'hello\n' | nats object put FILES --name docs/a.txt"}},
 			{Line: "nats object get FILES a.txt -O -", Says: "hello", About: "To standard output", Needs: []string{"object add FILES", "printf 'hello\n' | nats object put FILES --name a.txt"}},

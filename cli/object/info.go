@@ -19,6 +19,7 @@ func infoVerb() command.Node {
 			Long: "Without a bucket, on a terminal, there is a list to choose from. A link is shown as what it is and not as what it stands for.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: objectInfo{},
+		Names: command.Names{"bucket": command.ObjectStores, "file": command.Objects},
 		Examples: []command.Example{
 			{Line: "nats object info FILES", Says: "Bucket Name: FILES", Needs: []string{"object add FILES"}},
 			{Line: "nats object info FILES a.txt --jq .digest", About: "The digest, as sha256sum prints it",

@@ -20,6 +20,7 @@ func linkVerb() command.Node {
 			Long: "Reading the link reads the object. With --in the object is one of another bucket; without a target the link stands for that bucket as a whole. A link of that name is replaced, an object is not.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: objectInfo{},
+		Names: command.Names{"bucket": command.ObjectStores, "target": command.Objects, "in": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "nats object link FILES latest v1.txt", Says: "Link: FILES > v1.txt", Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name v1.txt"}},
 			{Line: "nats object link FILES archive --in OLD", Says: "Link: bucket OLD", About: "A link to a bucket", Needs: []string{"object add FILES", "object add OLD"}},

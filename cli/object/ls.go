@@ -27,6 +27,7 @@ func lsVerb() command.Node {
 	return command.Verb[lsOptions]{
 		Meta:  command.Meta{Name: "ls", Aliases: []string{"list"}, Short: "List buckets, or the objects of one", Long: "Objects come in the order of their last change unless --sort is given."},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: objects{},
+		Names: command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "nats object ls", Says: "Object Store Buckets", Needs: []string{"object add FILES"}},
 			{Line: "nats object ls FILES --sort size", Says: "a.txt", About: "The objects of a bucket, largest last", Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name a.txt"}},

@@ -47,6 +47,7 @@ func putVerb() command.Node {
 			Long: "The object is named as the path was typed, or by --name, or with --base-name by the last part of the path. Without a file, or with -, standard input is stored up to its end. The object appears when all of it is stored; one of that name stays whole until then, and its description, headers and metadata are kept unless new ones are given. Header values are templates. With --recursive every file below a directory becomes an object, and the JSON is a list.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: objectInfo{},
+		Names: command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "echo hello | nats object put FILES --name greeting.txt", Says: "Size: 6 B", Needs: []string{"object add FILES"}},
 			{Line: "echo hello | nats object put FILES --name a.txt -H 'Content-Type:text/plain' --metadata team=ops", Says: "Headers: Content-Type: text/plain", About: "With headers and metadata", Needs: []string{"object add FILES"}},

@@ -24,6 +24,7 @@ func sealVerb() command.Node {
 			Long: "Nothing can be stored, changed or deleted in it any more, and its TTL no longer applies; the bucket as a whole can still be deleted. It cannot be undone.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: sealed{},
+		Names:    command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{{Line: "nats object seal FILES -f", Says: "FILES has been sealed", Needs: []string{"object add FILES"}}},
 		Bind: func(c *fisk.CmdClause, o *sealOptions) {
 			c.Arg("bucket", "The bucket").Required().StringVar(&o.bucket)

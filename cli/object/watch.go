@@ -30,6 +30,7 @@ func watchVerb() command.Node {
 			Long: "First come the objects that are there, deleted ones too, then every change until Ctrl-C.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: change{},
+		Names: command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "nats object watch FILES", Says: "PUT FILES > a.txt: ", Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name a.txt"}},
 			{Line: "nats object watch FILES --count 1 --jq .name", Says: "a.txt", About: "Wait for an object, for a script", Needs: []string{"object add FILES", "printf 'hello' | nats object put FILES --name a.txt"}},

@@ -70,6 +70,7 @@ A reader that is slower than the subject loses nothing at first: what it has not
 --raw writes bodies alone, byte for byte, each followed by a line break if it has none; --delimiter TEXT puts TEXT there instead, \0 say, or nothing. --format 'line=%s %p\n' makes a line of each message.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: record{},
+		Names: command.Names{"stream": command.Streams, "durable": command.Consumers},
 		Examples: []command.Example{
 			{Line: "nats sub 'orders.*'", Says: "Subscribing on orders.*", About: "All orders from now on"},
 			{Line: "nats sub 'orders.*' --format 'line=%s %p\\n'", Says: "Subscribing on", About: "One line for each"},

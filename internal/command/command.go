@@ -86,6 +86,7 @@ type Doc struct {
 	Effect   Effect
 	Output   Output
 	Result   reflect.Type // the type whose JSON a verb prints; nil when it has none
+	Names    Names
 	Examples []Example
 }
 
@@ -128,7 +129,8 @@ type Verb[O any] struct {
 	Scope    Scope
 	Effect   Effect
 	Output   Output
-	Result   any // zero value of what is printed: its type is the JSON schema of docs and goldens
+	Result   any   // zero value of what is printed: its type is the JSON schema of docs and goldens
+	Names    Names // which arguments and flags name existing things, for completion
 	Examples []Example
 	Bind     func(c *fisk.CmdClause, o *O)                    // declare flags and arguments; nothing else
 	Check    func(o *O) error                                 // rules across flags; pure; its errors are usage errors
@@ -170,7 +172,7 @@ func (v Verb[O]) Walk(path []string, visit func(Doc)) {
 }
 
 func (v Verb[O]) doc(path []string) Doc {
-	d := Doc{Path: path, Meta: v.Meta, Scope: v.Scope, Effect: v.Effect, Output: v.Output, Examples: v.Examples}
+	d := Doc{Path: path, Meta: v.Meta, Scope: v.Scope, Effect: v.Effect, Output: v.Output, Names: v.Names, Examples: v.Examples}
 	if v.Result != nil {
 		d.Result = reflect.TypeOf(v.Result)
 	}

@@ -43,6 +43,7 @@ const (
 type Client struct {
 	Conn    *nats.Conn
 	Timeout time.Duration
+	Quiet   time.Duration // how long after an answer another one is waited for; 0 is the constant of that name
 	Clock   clock.Clock
 	// Malformed is told of each answer that could not be understood; nil ignores them.
 	Malformed func(reason string)
@@ -129,7 +130,7 @@ func (c Client) ask(ctx context.Context, verb, name, id string, rule Rule, body 
 				return nil
 			}
 			if rule == Adaptive {
-				quiet = c.Clock.After(Quiet)
+				quiet = c.Clock.After(cmp.Or(c.Quiet, Quiet))
 			}
 		case <-quiet:
 			return nil

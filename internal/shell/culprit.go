@@ -24,12 +24,12 @@ func explain(err error, args []string, fresh func() *fisk.Application) error {
 		text = named
 	}
 	out := fail.Usagef("%s", text)
-	path, model := commandAt(app.Model(), args)
+	path, at := commandAt(app.Model(), args)
 	switch {
 	case errors.Is(err, fisk.ErrUnknownLongFlag):
-		out.Hint = fail.DidYouMean("--", quoted(text, "--"), flagNames(app.Model(), model))
+		out.Hint = fail.DidYouMean("--", quoted(text, "--"), flagNames(app.Model(), at))
 	case errors.Is(err, fisk.ErrExpectedKnownCommand):
-		out.Hint = fail.DidYouMean("", quoted(text, ""), commandNames(app.Model(), model))
+		out.Hint = fail.DidYouMean("", quoted(text, ""), commandNames(app.Model(), at))
 	}
 	if out.Hint == "" {
 		out.Hint = strings.TrimSpace("see nats "+path) + " --help"
@@ -78,16 +78,16 @@ func quoted(text, prefix string) string {
 	return ""
 }
 
-// commandAt is the deepest command that args name, nil at the top.
-func commandAt(m *fisk.ApplicationModel, args []string) (string, *fisk.CmdModel) {
-	var at *fisk.CmdModel
+// commandAt is the commands that args name, from the top; none when they name no command.
+func commandAt(m *fisk.ApplicationModel, args []string) (string, []*fisk.CmdModel) {
+	var at []*fisk.CmdModel
 	var path []string
 	commands := m.Commands
 next:
 	for _, a := range args {
 		for _, c := range commands {
 			if c.Name == a {
-				at, commands, path = c, c.Commands, append(path, a)
+				at, commands, path = append(at, c), c.Commands, append(path, a)
 				continue next
 			}
 		}
@@ -96,7 +96,8 @@ next:
 	return strings.Join(path, " "), at
 }
 
-func flagNames(app *fisk.ApplicationModel, at *fisk.CmdModel) []string {
+// flagNames are the flags that may stand behind the commands at.
+func flagNames(app *fisk.ApplicationModel, at []*fisk.CmdModel) []string {
 	var out []string
 	add := func(flags []*fisk.FlagModel) {
 		for _, f := range flags {
@@ -110,16 +111,16 @@ func flagNames(app *fisk.ApplicationModel, at *fisk.CmdModel) []string {
 		}
 	}
 	add(app.Flags)
-	if at != nil {
-		add(at.Flags)
+	for _, c := range at {
+		add(c.Flags)
 	}
 	return out
 }
 
-func commandNames(app *fisk.ApplicationModel, at *fisk.CmdModel) []string {
+func commandNames(app *fisk.ApplicationModel, at []*fisk.CmdModel) []string {
 	commands := app.Commands
-	if at != nil {
-		commands = at.Commands
+	if len(at) > 0 {
+		commands = at[len(at)-1].Commands
 	}
 	var out []string
 	for _, c := range commands {
@@ -130,14 +131,14 @@ func commandNames(app *fisk.ApplicationModel, at *fisk.CmdModel) []string {
 	return out
 }
 
-// newApp builds the application for a command line: nothing of it runs.
-func (p Program) newApp(g *globals, s *command.Selection) *fisk.Application {
+// newApp builds the application for a command line, with more commands behind its own: nothing of it runs.
+func (p Program) newApp(g *globals, s *command.Selection, more ...command.Node) *fisk.Application {
 	app := fisk.New(p.Name, p.Help)
 	app.Version(p.Build.Version)
 	app.HelpFlag.Short('h')
 	app.UsageTemplate(usageTemplate())
 	g.bind(app)
-	for _, n := range p.Tree() {
+	for _, n := range append(p.Tree(), more...) {
 		n.Attach(app, s)
 	}
 	if p.Decorate != nil && s.Whole() {

@@ -81,12 +81,23 @@ type run struct {
 	g    globals
 	sel  *command.Selection
 	json bool
+
+	canonical []string // args as the parser got them
+	plugged   []command.Node
+	cheats    []map[string]string // of the plugins
 }
 
 // halt is the private value with which the parser is stopped after it has printed help, a version or completions.
 type halt struct{ status int }
 
 func (r *run) do(ctx context.Context) error {
+	r.plug()
+	if words, described, asked := completing(r.args); asked {
+		return r.complete(ctx, words, described)
+	}
+	if text, asked := script(r.args, r.p.Name); asked {
+		return r.write(text)
+	}
 	halted, err := r.parse()
 	if halted || err != nil {
 		return err
@@ -208,11 +219,9 @@ func (r *run) parse() (halted bool, err error) {
 	if shown, err := r.topic(); shown {
 		return true, err
 	}
-	app := r.p.newApp(&r.g, r.sel)
-	args := r.args
-	if !completing(args) {
-		args = canonical(app.Model(), args)
-	}
+	app := r.newApp(&r.g, r.sel)
+	args := canonical(app.Model(), r.args)
+	r.canonical = args
 	// The parser panics when it cannot write its help: what it says is collected, and the pipe's reader may go away.
 	var help, errs bytes.Buffer
 	app.UsageWriter(&help).ErrorWriter(&errs).Terminate(func(status int) { panic(halt{status}) })
@@ -239,11 +248,11 @@ func (r *run) parse() (halted bool, err error) {
 	_, err = app.Parse(args)
 	if err != nil {
 		return false, explain(err, args, func() *fisk.Application {
-			return r.p.newApp(&globals{}, command.NewSelection(r.words()...))
+			return r.newApp(&globals{}, command.NewSelection(r.words()...))
 		})
 	}
 	if !r.sel.Selected() {
-		return true, nil // plugins and cheats run inside the parser
+		return true, nil // cheats run inside the parser
 	}
 	return false, nil
 }

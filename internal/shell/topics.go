@@ -26,7 +26,7 @@ func (r *run) topic() (bool, error) {
 	if text, ok := t.Text(name); ok {
 		return true, r.write(text)
 	}
-	app := r.p.newApp(&globals{}, r.sel)
+	app := r.newApp(&globals{}, r.sel)
 	names := commandNames(app.Model(), nil)
 	if slices.Contains(names, name) {
 		return false, nil

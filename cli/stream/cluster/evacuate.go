@@ -35,6 +35,7 @@ func evacuateVerb(all *bool) command.Node {
 			Long: "Another server takes the place of the peer, and the messages are copied to it first. The cluster needs a server to spare, and servers from 2.15 on. The command waits up to a minute.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: peerSet{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream cluster evacuate --help", Says: "peer", About: "On a cluster: nats stream cluster evacuate ORDERS n3 --force"},
 		},
@@ -124,6 +125,7 @@ func peerRemoveVerb(all *bool) command.Node {
 			Long: "The copy on the server is given up at once, before another server has one: nats stream cluster evacuate is the safer way.",
 		},
 		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: peerSet{},
+		Names: command.Names{"stream": command.Streams},
 		Bind: func(c *fisk.CmdClause, o *peerOptions) {
 			o.all = all
 			c.Arg("stream", "The stream").StringVar(&o.stream)
