@@ -179,8 +179,8 @@ func (f *figure) store(b *testing.B, r work) {
 	}
 }
 
-// run runs the binary by the row's command line: messages a second, and the memory it used in MB.
-func (f *figure) run(b *testing.B, r work, bin string) (rate, memory float64) {
+// run runs the binary by the row's command line: messages a second, processor time for each in ns, and the memory in MB.
+func (f *figure) run(b *testing.B, r work, bin string) (rate, cpu, memory float64) {
 	b.Helper()
 	cmd := exec.Command(bin, r.args...)
 	cmd.Env = []string{"NATS_URL=" + f.srv.url, "HOME=" + f.dir, "XDG_CONFIG_HOME=" + f.dir, "PATH=" + os.Getenv("PATH")}
@@ -215,11 +215,12 @@ func (f *figure) run(b *testing.B, r work, bin string) (rate, memory float64) {
 		b.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, told.Bytes())
 	}
 	took := time.Since(begin)
+	busy := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
 	if runtime.GOOS != "darwin" {
 		used <<= 10
 	}
-	return float64(r.n) / took.Seconds(), float64(used) / 1e6
+	return float64(r.n) / took.Seconds(), float64(busy.Nanoseconds()) / float64(r.n), float64(used) / 1e6
 }
 
 func wirePub(b *testing.B, f *figure, n int) float64 {

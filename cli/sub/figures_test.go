@@ -16,6 +16,7 @@ import (
 //
 //	msgs/s   messages a second, from the start of the work to the end of the process
 //	of-wire  the same as a share of a pre-encoded publisher and a reader that only counts
+//	cpu-ns/msg  processor time of the process for each message, its start included
 //	of-peer  the same as a multiple of PEER
 //	MB       the largest memory of the process, at least that of this one (which it inherits from the fork)
 //
@@ -25,23 +26,25 @@ func BenchmarkFigures(b *testing.B) {
 	for _, row := range figures {
 		b.Run(row.name, func(b *testing.B) {
 			f := prepare(b, row)
-			var bare, ours, theirs []float64
+			var bare, ours, theirs, cpu, theirCPU []float64
 			var memory float64
 			for b.Loop() {
 				bare = append(bare, row.wire(b, f, row.n))
-				rate, mb := f.run(b, row, bin)
-				ours, memory = append(ours, rate), max(memory, mb)
+				rate, busy, mb := f.run(b, row, bin)
+				ours, cpu, memory = append(ours, rate), append(cpu, busy), max(memory, mb)
 				if peer != "" {
-					rate, _ := f.run(b, row, peer)
-					theirs = append(theirs, rate)
+					rate, busy, _ := f.run(b, row, peer)
+					theirs, theirCPU = append(theirs, rate), append(theirCPU, busy)
 				}
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(median(ours), "msgs/s")
 			b.ReportMetric(median(ours)/median(bare), "of-wire")
+			b.ReportMetric(median(cpu), "cpu-ns/msg")
 			b.ReportMetric(memory, "MB")
 			if peer != "" {
 				b.ReportMetric(median(ours)/median(theirs), "of-peer")
+				b.ReportMetric(median(theirCPU), "peer-cpu-ns/msg")
 			}
 		})
 	}

@@ -82,7 +82,7 @@ func runStream(ctx context.Context, e *env.Env, o subOptions) error {
 	}
 	defer r.out.live.close()
 	r.seen = e.Clock.Now()
-	r.style = style{timestamp: o.timestamp, delta: o.delta, headersOnly: o.headersOnly, subjectsOnly: o.subjectsOnly, start: r.seen}
+	r.style = styleOf(&o, r.seen)
 	r.msg.style = &r.style
 	if every := r.every(); every > 0 {
 		t := e.Clock.NewTicker(every)
