@@ -12,7 +12,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/clock"
+	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/wire"
 )
@@ -133,4 +136,37 @@ func BenchmarkReplay(b *testing.B) {
 		rate = max(rate, n/time.Since(begin).Seconds())
 	}
 	b.ReportMetric(rate, "msgs/s")
+}
+
+// BenchmarkShow is the cost of one message between the wire and the output.
+func BenchmarkShow(b *testing.B) {
+	for _, how := range []string{"text", "raw", "json", "line=%s %p\\n"} {
+		b.Run(how, func(b *testing.B) {
+			o := &subOptions{raw: how == "raw"}
+			name := how
+			if o.raw {
+				name = "text"
+			}
+			format, err := render.ParseFormat(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			out, err := render.New(render.Options{Out: io.Discard, Format: format})
+			if err != nil {
+				b.Fatal(err)
+			}
+			e := &env.Env{Out: out, Clock: clock.System()}
+			c := &core{e: e, o: o, ignored: ignore(nil), keys: []string{"", "speed"}}
+			if c.out, err = newPrinter(b.Context(), e, o); err != nil {
+				b.Fatal(err)
+			}
+			take := c.receive(b.Context())
+			w := &wire.Msg{Sid: 1, Subject: []byte("speed"), Payload: body16, At: time.Now()}
+			for b.Loop() {
+				if err := take(w); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -84,7 +84,7 @@ func runCore(ctx context.Context, e *env.Env, o subOptions) error {
 		return err
 	}
 	c.last = e.Clock.Now()
-	c.style = style{timestamp: o.timestamp, delta: o.delta, headersOnly: o.headersOnly, subjectsOnly: o.subjectsOnly, start: c.last}
+	c.style = styleOf(&o, c.last)
 	err = c.sub.Run(ctx, wire.Sink{Msg: c.receive(ctx), Idle: c.idle, Tick: c.tick(ctx), Every: c.every()})
 	return c.end(ctx, err)
 }

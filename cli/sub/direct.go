@@ -1,183 +1,239 @@
 package sub
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/wire"
 )
 
-// An idle stream is asked less and less often.
+// What is asked for by one direct get. The server sends it all at once: it must fit into the server's queue for us.
 const (
-	soon   = 50 * time.Millisecond
-	rarely = time.Second
+	getMessages = 16 << 10
+	getBytes    = 8 << 20
 )
 
-// direct reads a stream without a consumer: by batches of direct gets, or message by message where the stream takes none.
+// direct reads a stream without a consumer, by batches of direct gets.
 type direct struct {
-	*pipe
-	r       *replay
-	client  *js.Client
-	name    string
-	filter  string
-	single  bool // the stream takes no direct gets
-	seq     uint64
-	since   *time.Time
-	lastFor bool
-	cancel  context.CancelFunc
-	done    chan struct{}
+	*flow
+	client *js.Client
+	name   string
+	filter string
+	place
+	sid     int
+	inbox   string
+	waiting bool          // for answers
+	got     int           // messages of the present batch
+	latest  uint64        // sequence of the latest of them, 0 at first
+	pause   time.Duration // quiet before the stream is asked again
+	timed   bool          // the time of storage is shown
+	block   []byte
 }
 
-func openDirect(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (source, error) {
-	info := stream.CachedInfo()
-	s := &direct{pipe: newPipe(256), r: r, client: client, name: info.Config.Name, filter: filter, single: !info.Config.AllowDirect, seq: 1}
-	o := r.o
+// place is where a reader without a consumer goes on.
+type place struct {
+	seq     uint64 // the next message, at the earliest
+	since   *time.Time
+	lastFor bool // the last message of each subject first
+}
+
+// placeOf is the place that the flags name.
+func placeOf(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (place, error) {
+	info, o := stream.CachedInfo(), r.o
+	at := place{seq: 1}
 	switch {
 	case o.startSeq > 0:
-		s.seq = o.startSeq
+		at.seq = o.startSeq
 	case o.newOnly:
-		s.seq = info.State.LastSeq + 1
+		at.seq = info.State.LastSeq + 1
 	case o.since.Given && o.since.IsSequence():
-		s.seq = o.since.Sequence
+		at.seq = o.since.Sequence
 	case o.since.Given:
-		at, _ := o.since.At(r.e.Clock.Now())
-		s.seq, s.since = 0, &at
+		t, _ := o.since.At(r.e.Clock.Now())
+		at.seq, at.since = 0, &t
 	case o.lastPerSubject:
-		s.lastFor = true
+		at.lastFor = true
 	case o.last:
-		m, err := client.LastMessage(ctx, s.name, filter)
+		m, err := client.LastMessage(ctx, info.Config.Name, filter)
 		switch {
 		case err == nil:
-			s.seq = m.Sequence
+			at.seq = m.Sequence
 		case js.IsCode(err, 10037):
-			s.seq = info.State.LastSeq + 1
+			at.seq = info.State.LastSeq + 1
 		default:
-			return nil, err
+			return at, err
 		}
 	}
-	if s.single && (s.since != nil || s.lastFor) {
-		return nil, fmt.Errorf("stream %s does not allow direct gets, which --since and --last-per-subject need here", s.name)
-	}
 	where := r.from()
-	if !o.startedAnywhere() {
+	if len(o.starts()) == 0 || o.all {
 		where = "starting with the first message received"
 	}
 	r.e.Say("Subscribing to JetStream Stream (direct) holding messages with subject %s %s ", filter, where)
-	return s, nil
+	return at, nil
 }
 
-func (o *subOptions) startedAnywhere() bool { return len(o.starts()) > 0 && !o.all }
-
-func (s *direct) empty() bool { return false }
-
-func (s *direct) next(ctx context.Context, _ uint64) (<-chan entry, error) {
-	ctx, s.cancel = context.WithCancel(ctx)
-	s.done = make(chan struct{})
-	go func() {
-		defer close(s.done)
-		defer close(s.entries)
-		if err := s.read(ctx); err != nil && ctx.Err() == nil {
-			s.put(entry{err: fmt.Errorf("stream %s: %w", s.name, err)})
-		}
-	}()
-	return s.entries, nil
-}
-
-func (s *direct) stop(context.Context) bool {
-	s.close()
-	if s.cancel != nil {
-		s.cancel()
-		<-s.done
+func openDirect(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (*flow, error) {
+	at, err := placeOf(ctx, r, client, stream, filter)
+	if err != nil {
+		return nil, err
 	}
-	return false
+	s := &direct{flow: &flow{r: r}, client: client, name: stream.CachedInfo().Config.Name, filter: filter, place: at, timed: !r.o.raw}
+	s.flow.way = s
+	r.stored = stored{stream: s.name, direct: true}
+	return s.flow, nil
 }
 
-// read hands over what there is, then waits for more.
-func (s *direct) read(ctx context.Context) error {
-	pause := soon
-	for {
-		got, err := s.round(ctx)
-		switch {
-		case errors.Is(err, js.ErrStop):
-			return nil
-		case err != nil && !errors.Is(err, js.ErrNoMessages):
-			return err
-		case got > 0:
-			pause = soon
-			continue
-		case s.r.o.toEnd:
-			s.put(entry{end: true})
-			return nil
-		}
-		select {
-		case <-s.r.e.Clock.After(pause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		pause = min(pause*2, rarely)
+func (s *direct) ask(ctx context.Context) (err error) {
+	if s.inbox, s.sid, err = s.flow.inbox(ctx, s.sid); err != nil {
+		return err
 	}
+	return s.get()
 }
 
-// round hands over one batch and says how many messages it had.
-func (s *direct) round(ctx context.Context) (got int, err error) {
-	if s.single {
-		return s.one(ctx)
+// get asks for the next batch.
+func (s *direct) get() error {
+	req := js.DirectRequest{Seq: s.place.seq, Since: s.since, NextFor: s.filter, Batch: getMessages, MaxBytes: getBytes}
+	if s.r.o.count > 0 && len(s.r.o.ignore) == 0 {
+		req.Batch = int(min(getMessages, s.r.o.count-s.r.shown))
 	}
-	req := js.DirectRequest{Seq: s.seq, Since: s.since, NextFor: s.filter, Batch: 8192, MaxBytes: 8 << 20}
 	if req.NextFor == ">" {
 		req.NextFor = "" // the server counts what is pending faster
 	}
 	if s.lastFor {
 		req = js.DirectRequest{LastFor: []string{s.filter}}
 	}
-	err = s.client.Direct(ctx, s.name, req, func(m *js.DirectMessage) error {
-		got++
-		s.seq = max(s.seq, m.Sequence+1)
-		return s.hand(m.Subject, m.Sequence, m.Time, m.Header, m.Data, m.Pending)
-	})
-	if got > 0 || errors.Is(err, js.ErrNoMessages) {
-		s.since, s.lastFor = s.later(got), false
+	body, err := json.Marshal(req)
+	if err != nil {
+		return err
 	}
-	return got, err
+	s.waiting, s.got, s.latest, s.quiet = true, 0, 0, 0
+	return s.request(s.client.Subject("DIRECT.GET."+s.name), s.inbox, body)
 }
 
-// later is the time to go on from: none once a message has told the sequence.
-func (s *direct) later(got int) *time.Time {
-	if got > 0 || s.lastFor {
-		return nil
+func (s *direct) take(ctx context.Context, w *wire.Msg, m *message) (bool, error) {
+	if w.Sid != s.sid {
+		return false, nil
 	}
-	return s.since
-}
-
-func (s *direct) one(ctx context.Context) (int, error) {
-	m, err := s.client.NextMessage(ctx, s.name, s.filter, s.seq)
-	switch {
-	case js.IsCode(err, 10037):
-		return 0, js.ErrNoMessages
-	case err != nil:
-		return 0, err
+	if len(w.Payload) == 0 {
+		if code, text := wire.Status(w.Header); code != 0 {
+			return false, s.status(code, text)
+		}
 	}
-	s.seq = m.Sequence + 1
-	h, err := nats.DecodeHeadersMsg(m.Header)
-	if len(m.Header) == 0 {
-		h, err = nil, nil
+	from, own := storedAt(w.Header)
+	var err error
+	seq := digits(from.sequence, &err)
+	pending, before := digits(from.pending, &err), s.latest
+	if len(from.before) > 0 {
+		before = digits(from.before, &err)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("headers of message %d: %w", m.Sequence, err)
+		return false, fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
 	}
-	return 1, s.hand(m.Subject, m.Sequence, m.Time, h, m.Data, 1)
+	if before != s.latest { // some were lost on the way
+		return false, s.ask(ctx)
+	}
+	s.latest = seq
+	s.got++
+	if seq < s.place.seq {
+		return false, nil // shown before the connection broke
+	}
+	s.place.seq, s.flow.seq, s.since = seq+1, seq, nil
+	if s.timed {
+		if m.at, err = time.Parse(time.RFC3339Nano, string(from.at)); err != nil {
+			return false, fmt.Errorf("message %d: %w", seq, err)
+		}
+	}
+	m.block = nil
+	if own > 0 {
+		s.block = append(append(s.block[:0], w.Header[:own]...), "\r\n"...)
+		m.block = s.block
+	}
+	s.r.stored.sequence, s.r.stored.pending = seq, pending
+	m.subject, m.reply, m.data, m.stored = from.subject, nil, w.Payload, &s.r.stored
+	m.header, m.unread = nil, m.block != nil
+	return true, nil
 }
 
-func (s *direct) hand(subject string, seq uint64, at time.Time, h nats.Header, data []byte, pending uint64) error {
-	en := entry{subject: subject, header: h, data: data, at: at}
-	en.stored = stored{stream: s.name, sequence: seq, pending: pending, direct: true}
-	if !s.put(en) {
-		return js.ErrStop
+func (s *direct) taken(context.Context) error { return nil }
+
+// status deals with an answer that is no message.
+func (s *direct) status(code int, text string) error {
+	switch code {
+	case 204: // the end of the batch
+	case 404:
+	case 503:
+		return fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
+	default:
+		return fmt.Errorf("stream %s: direct get: %s (%d)", s.name, text, code)
+	}
+	s.waiting, s.lastFor = false, false
+	if s.got > 0 {
+		s.pause = 0
+		return s.get()
+	}
+	if s.r.o.toEnd {
+		return wire.ErrStop
+	}
+	s.pause = min(max(2*s.pause, soon), rarely)
+	s.quiet = 0
+	return nil
+}
+
+// look asks again after a pause, and gives up where there is no answer.
+func (s *direct) look(_ context.Context, quiet time.Duration) error {
+	switch {
+	case !s.waiting && quiet >= s.pause:
+		return s.get()
+	case s.waiting && quiet > s.client.Timeout()+glance:
+		err := fmt.Errorf("stream %s: no answer to a direct get in time: %w", s.name, nats.ErrTimeout)
+		return fail.Hint(err, "raise --timeout if the server is slow")
 	}
 	return nil
+}
+
+func (s *direct) close(context.Context) {}
+
+// stamps are what the server says in headers of a message read directly.
+type stamps struct{ subject, sequence, at, pending, before []byte }
+
+// storedAt reads the server's headers, which stand behind those of the sender; the latter end at own, 0 if there are none.
+func storedAt(block []byte) (from stamps, own int) {
+	own = bytes.LastIndex(block, []byte("\r\nNats-Stream: "))
+	if own < 0 {
+		return from, 0
+	}
+	own += 2
+	for rest := block[own:]; len(rest) > 0; {
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i > 0 {
+			line, rest = rest[:i-1], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		name, value, _ := bytes.Cut(line, []byte(": "))
+		switch string(name) {
+		case "Nats-Subject":
+			from.subject = value
+		case "Nats-Sequence":
+			from.sequence = value
+		case "Nats-Time-Stamp":
+			from.at = value
+		case "Nats-Num-Pending":
+			from.pending = value
+		case "Nats-Last-Sequence":
+			from.before = value
+		}
+	}
+	if bytes.IndexByte(block[:own], '\n') == own-1 { // the version line alone
+		own = 0
+	}
+	return from, own
 }

@@ -37,7 +37,7 @@ func openDurable(ctx context.Context, r *replay, stream jetstream.Stream, name s
 	}
 	info := consumer.CachedInfo()
 	s := &pulled{r: r, consumer: consumer, acks: info.Config.AckPolicy != jetstream.AckNonePolicy}
-	s.nothing = info.NumPending == 0 && info.NumAckPending == 0
+	r.nothing = info.NumPending == 0 && info.NumAckPending == 0
 	return s, nil
 }
 
@@ -46,12 +46,9 @@ type pulled struct {
 	r        *replay
 	consumer jetstream.Consumer
 	acks     bool
-	nothing  bool
 	cancel   context.CancelFunc
 	relay    sync.WaitGroup
 }
-
-func (s *pulled) empty() bool { return s.nothing }
 
 func (s *pulled) next(ctx context.Context, want uint64) (<-chan entry, error) {
 	s.relay.Wait()
@@ -110,7 +107,6 @@ type pushed struct {
 	consumer jetstream.PushConsumer
 	acks     bool
 	cc       jetstream.ConsumeContext
-	nothing  bool
 }
 
 func openPush(ctx context.Context, r *replay, stream jetstream.Stream, name string) (source, error) {
@@ -122,11 +118,9 @@ func openPush(ctx context.Context, r *replay, stream jetstream.Stream, name stri
 	r.e.Say("Subscribing to JetStream Stream %q using existing push consumer %q", name, r.o.durable)
 	info := consumer.CachedInfo()
 	s := &pushed{pipe: newPipe(0), r: r, consumer: consumer, acks: info.Config.AckPolicy != jetstream.AckNonePolicy}
-	s.nothing = info.NumPending == 0 && info.NumAckPending == 0
+	r.nothing = info.NumPending == 0 && info.NumAckPending == 0
 	return s, nil
 }
-
-func (s *pushed) empty() bool { return s.nothing }
 
 func (s *pushed) next(context.Context, uint64) (<-chan entry, error) {
 	var err error

@@ -47,6 +47,24 @@ type message struct {
 	no      bool     // no answer came
 	style   *style
 	unread  bool // header has to be read from block
+
+	// Kept from one message to the next:
+	clock  stamp
+	name   string // the subject
+	lookup func(name string) string
+}
+
+// stamp is a time as JSON has it. All that came by one read from the socket has the same time.
+type stamp struct {
+	at  time.Time
+	buf []byte
+}
+
+func (s *stamp) text(at time.Time) []byte {
+	if len(s.buf) == 0 || at != s.at {
+		s.at, s.buf = at, at.AppendFormat(s.buf[:0], time.RFC3339Nano)
+	}
+	return s.buf
 }
 
 // stored is what is known of a message that comes from a stream.
@@ -62,6 +80,14 @@ type style struct {
 	timestamp, delta          bool
 	headersOnly, subjectsOnly bool
 	start                     time.Time
+	special                   bool // one of the above is asked for
+}
+
+func styleOf(o *subOptions, start time.Time) style {
+	return style{
+		timestamp: o.timestamp, delta: o.delta, headersOnly: o.headersOnly, subjectsOnly: o.subjectsOnly, start: start,
+		special: o.timestamp || o.delta || o.headersOnly || o.subjectsOnly,
+	}
 }
 
 // headers are the headers of the message, read when they are first asked for.
@@ -80,6 +106,7 @@ func (m *message) headers() nats.Header {
 // clone is a copy that stays.
 func (m *message) clone() *message {
 	c := *m
+	c.clock, c.lookup = stamp{}, nil
 	c.subject, c.reply, c.block, c.data = bytes.Clone(m.subject), bytes.Clone(m.reply), bytes.Clone(m.block), bytes.Clone(m.data)
 	return &c
 }
@@ -90,8 +117,14 @@ func (m *message) LineItem() render.LineItem {
 	if m.stored != nil {
 		n = m.stored.sequence
 	}
+	if m.lookup == nil {
+		m.lookup = func(name string) string { return m.headers().Get(name) }
+	}
+	if m.name != string(m.subject) {
+		m.name = string(m.subject)
+	}
 	return render.LineItem{
-		Subject: string(m.subject), Reply: string(m.reply), Header: func(name string) string { return m.headers().Get(name) },
+		Subject: m.name, Reply: string(m.reply), Header: m.lookup,
 		Payload: m.data, Number: n, Time: m.at, Size: m.size(),
 	}
 }
@@ -120,6 +153,36 @@ func (m *message) View(p *render.Page) {
 
 // AppendText writes the message as people see it.
 func (m *message) AppendText(dst []byte, o render.TextOptions) []byte {
+	if m.plain() && !o.TTY {
+		return m.appendPlain(dst)
+	}
+	return m.appendText(dst, &o)
+}
+
+// plain reports whether the message is one of those that come by the million: live, without headers, and nothing asked for beyond it.
+func (m *message) plain() bool {
+	return m.stored == nil && !m.unread && len(m.header) == 0 && len(m.data) > 0 && m.answer == nil && !m.no && !m.style.special
+}
+
+// appendPlain writes a plain message, as appendText does, into a pipe or file.
+func (m *message) appendPlain(dst []byte) []byte {
+	dst = append(dst, "[#"...)
+	dst = strconv.AppendUint(dst, m.number, 10)
+	dst = append(dst, `] Received on "`...)
+	dst = append(dst, m.subject...)
+	if len(m.reply) > 0 {
+		dst = append(dst, `" with reply "`...)
+		dst = append(dst, m.reply...)
+	}
+	dst = append(dst, "\"\n"...)
+	dst = append(dst, m.data...)
+	if m.data[len(m.data)-1] != '\n' {
+		return append(dst, "\n\n\n"...)
+	}
+	return append(dst, '\n')
+}
+
+func (m *message) appendText(dst []byte, o *render.TextOptions) []byte {
 	dst = append(dst, "[#"...)
 	dst = strconv.AppendUint(dst, m.number, 10)
 	dst = append(dst, ']')
@@ -154,7 +217,7 @@ func (m *message) AppendText(dst []byte, o render.TextOptions) []byte {
 	return dst
 }
 
-func (m *message) appendTime(dst []byte, o render.TextOptions) []byte {
+func (m *message) appendTime(dst []byte, o *render.TextOptions) []byte {
 	switch {
 	case m.style.timestamp:
 		dst = append(dst, " @ "...)
@@ -167,7 +230,7 @@ func (m *message) appendTime(dst []byte, o render.TextOptions) []byte {
 	return dst
 }
 
-func (m *message) appendStored(dst []byte, o render.TextOptions) []byte {
+func (m *message) appendStored(dst []byte, o *render.TextOptions) []byte {
 	s := m.stored
 	if s.direct {
 		dst = append(dst, " Received JetStream message (direct): stream: "...)
@@ -190,7 +253,7 @@ func (m *message) appendStored(dst []byte, o render.TextOptions) []byte {
 }
 
 // appendContent writes headers and body: a body without a line break at its end is followed by two blank lines, else by one.
-func (m *message) appendContent(dst []byte, o render.TextOptions) []byte {
+func (m *message) appendContent(dst []byte, o *render.TextOptions) []byte {
 	if m.style.subjectsOnly {
 		return dst
 	}
@@ -214,7 +277,7 @@ func (m *message) appendContent(dst []byte, o render.TextOptions) []byte {
 	return append(dst, '\n')
 }
 
-func appendText[T ~string | ~[]byte](dst []byte, text T, o render.TextOptions, layout bool) []byte {
+func appendText[T ~string | ~[]byte](dst []byte, text T, o *render.TextOptions, layout bool) []byte {
 	if o.TTY {
 		return render.AppendVisible(dst, text, layout)
 	}
@@ -235,7 +298,7 @@ func (m *message) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"size":`...)
 	dst = strconv.AppendInt(dst, int64(m.size()), 10)
 	dst = append(dst, `,"time":"`...)
-	dst = m.at.AppendFormat(dst, time.RFC3339Nano)
+	dst = append(dst, m.clock.text(m.at)...)
 	dst = append(dst, '"')
 	if s := m.stored; s != nil {
 		dst = append(dst, `,"stream":`...)

@@ -4,66 +4,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/contexts"
+	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/wire"
 )
 
-// pipe hands entries from the goroutine of a client library to the one that shows them.
-type pipe struct {
-	entries chan entry
-	halt    chan struct{}
-	once    sync.Once
-}
+// What an ordered reader asks for at a time. Two such requests are under way, so that the server never waits for the next one; what
+// they bring is all that has to be kept for a slow reader of our output.
+const (
+	askMessages  = 32 << 10
+	askBytes     = 4 << 20
+	askExpires   = 30 * time.Second
+	askHeartbeat = 5 * time.Second
+	idleConsumer = 5 * time.Minute // how long the server keeps a consumer that nobody reads
+)
 
-func newPipe(size int) *pipe {
-	return &pipe{entries: make(chan entry, size), halt: make(chan struct{})}
-}
-
-// put waits until the entry is taken; it reports false when nobody will.
-func (p *pipe) put(en entry) bool {
-	select {
-	case p.entries <- en:
-		return true
-	case <-p.halt:
-		return false
-	}
-}
-
-// close lets every put return.
-func (p *pipe) close() { p.once.Do(func() { close(p.halt) }) }
-
-// ordered reads a stream by a consumer of its own, that acknowledges nothing and is made again where it gets lost.
+// ordered reads a stream by a consumer of its own, that acknowledges nothing and is made again, from the message after the latest,
+// where it gets lost.
 type ordered struct {
-	*pipe
-	r        *replay
+	*flow
+	client   *js.Client
 	stream   jetstream.Stream
-	consumer jetstream.Consumer
-	cc       jetstream.ConsumeContext
-	stopped  bool
-	nothing  bool
+	created  time.Time // the stream
+	name     string
+	cfg      jetstream.ConsumerConfig
+	consumer string // its name, empty when it has to be made
+	before   string // the one in its place before, to be removed
+	pulls    [2]pull
+	pulled   *pull  // the one that brought the latest message
+	next     uint64 // what the consumer counts next
+	whole    bool   // a message is larger than askBytes: it comes alone
+	retry    time.Duration
+	wait     time.Duration // quiet before the consumer is made again; negative when that is not due
+	asked    bool          // once at least
+	looked   time.Duration // quiet at the latest question for the end
 }
 
-func openOrdered(ctx context.Context, r *replay, stream jetstream.Stream, name, filter string) (source, error) {
-	cfg := jetstream.OrderedConsumerConfig{HeadersOnly: r.o.headersOnly || r.o.subjectsOnly}
+// pull is a request for messages.
+type pull struct {
+	subject string
+	sid     int
+	left    int // messages it may still bring
+}
+
+func openOrdered(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (*flow, error) {
+	info := stream.CachedInfo()
+	from := startOf(r.o, r.e.Clock.Now())
+	s := &ordered{flow: &flow{r: r}, client: client, stream: stream, created: info.Created, name: info.Config.Name, wait: -1}
+	s.flow.way = s
+	s.cfg = jetstream.ConsumerConfig{
+		DeliverPolicy: from.policy, OptStartSeq: from.seq, OptStartTime: from.time, AckPolicy: jetstream.AckNonePolicy,
+		InactiveThreshold: idleConsumer, Replicas: 1, MemoryStorage: true, HeadersOnly: r.o.headersOnly || r.o.subjectsOnly,
+	}
+	if limit := info.Config.ConsumerLimits.InactiveThreshold; limit > 0 {
+		s.cfg.InactiveThreshold = min(s.cfg.InactiveThreshold, limit)
+	}
 	if filter != ">" || r.o.lastPerSubject {
-		cfg.FilterSubjects = []string{filter}
+		s.cfg.FilterSubject = filter
 	}
-	start := startOf(r.o, r.e.Clock.Now())
-	cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = start.policy, start.seq, start.time
-	consumer, err := stream.OrderedConsumer(ctx, cfg)
+	pending, err := s.make(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading stream %s: %w", name, contexts.Refusal(ctx, err))
+		return nil, fmt.Errorf("reading stream %s: %w", s.name, contexts.Refusal(ctx, err))
 	}
-	s := &ordered{pipe: newPipe(512), r: r, stream: stream, consumer: consumer}
-	s.nothing = consumer.CachedInfo().NumPending == 0
+	r.nothing = pending == 0
 	r.e.Say("Subscribing to subject %s %s ", filter, r.from())
-	return s, nil
+	return s.flow, nil
 }
 
 // start is where a consumer begins.
@@ -92,67 +103,237 @@ func startOf(o *subOptions, now time.Time) start {
 	return start{policy: jetstream.DeliverAllPolicy}
 }
 
-func (s *ordered) empty() bool { return s.nothing }
-
-func (s *ordered) next(context.Context, uint64) (<-chan entry, error) {
-	var err error
-	s.cc, err = s.consumer.Consume(func(m jetstream.Msg) { s.put(entryOf(m)) }, jetstream.PullMaxMessages(5000),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			s.r.e.Log.Debug(fmt.Sprintf(">>> Reading the stream: %v", err))
-			if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConnectionClosed) {
-				s.put(entry{err: err})
-			}
-		}))
-	return s.entries, err
+// make makes a consumer that begins after the latest message, and says how many messages it has.
+func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
+	cfg := s.cfg
+	if s.seq > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, s.seq+1, nil
+	}
+	cfg.Name = "nats_" + nuid.Next()
+	consumer, err := s.stream.CreateConsumer(ctx, cfg)
+	if err != nil {
+		return 0, err
+	}
+	info := consumer.CachedInfo()
+	s.consumer, s.next, s.cfg.MaxRequestBatch = info.Name, 1, info.Config.MaxRequestBatch
+	s.cfg.MaxRequestMaxBytes, s.cfg.MaxRequestExpires = info.Config.MaxRequestMaxBytes, info.Config.MaxRequestExpires
+	return info.NumPending, nil
 }
 
-// stop ends the delivery and removes the consumer, which the server would otherwise keep for some minutes.
-func (s *ordered) stop(ctx context.Context) bool {
-	s.close()
-	if s.stopped {
-		return false
-	}
-	s.stopped = true
-	if s.cc != nil {
-		s.cc.Stop()
-		<-s.cc.Closed()
-	}
-	if info := s.consumer.CachedInfo(); info != nil && !s.r.nc.IsClosed() {
-		ctx, cancel := s.r.e.Nats.Deadline(ctx)
-		defer cancel()
-		if err := s.stream.DeleteConsumer(ctx, info.Name); err != nil {
-			s.r.e.Log.Debug(fmt.Sprintf(">>> Removing consumer %s: %v", info.Name, err))
+// ask pulls from the consumer, after making it if there is none.
+func (s *ordered) ask(ctx context.Context) error {
+	if s.asked {
+		s.discard()
+		if err := s.remake(ctx); err != nil || s.consumer == "" {
+			return err
 		}
 	}
-	return false
+	s.asked = true
+	for i := range s.pulls {
+		p := &s.pulls[i]
+		var err error
+		if p.subject, p.sid, err = s.inbox(ctx, p.sid); err != nil {
+			return err
+		}
+		p.left = 0
+	}
+	for i := range s.pulls {
+		if err := s.pull(&s.pulls[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// entryOf reads what the server says of a message in its reply subject:
-// $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>[.<random>]
-func entryOf(m jetstream.Msg) entry {
-	en := entry{subject: m.Subject(), reply: m.Reply(), header: m.Headers(), data: m.Data()}
-	var tokens [13]string
-	n := 0
-	for rest, more := en.reply, true; more && n < len(tokens); n++ {
-		tokens[n], rest, more = strings.Cut(rest, ".")
+// remake makes the consumer again. What may pass is tried again later.
+func (s *ordered) remake(ctx context.Context) error {
+	limited, cancel := s.r.e.Nats.Deadline(ctx)
+	defer cancel()
+	stream, err := s.r.api.Stream(limited, s.name)
+	if err == nil {
+		if info := stream.CachedInfo(); !info.Created.Equal(s.created) {
+			return fmt.Errorf("stream %s was deleted and made again while it was read", s.name)
+		}
+		_, err = s.make(limited)
 	}
-	from := 2
-	if n >= 11 {
-		from = 4
+	var api *jetstream.APIError
+	switch {
+	case err == nil:
+		s.retry, s.wait, s.quiet = 0, -1, 0
+		s.remove(limited, s.before)
+		s.before = ""
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrPermissionViolation), errors.As(err, &api) && api.Code != 503:
+		return fmt.Errorf("reading stream %s: %w", s.name, contexts.Refusal(ctx, err))
 	}
-	if n < from+7 || tokens[0] != "$JS" || tokens[1] != "ACK" {
-		return entry{err: fmt.Errorf("the server sent a message that is none of a stream: reply subject %q", en.reply)}
+	s.r.e.Log.Debug(fmt.Sprintf(">>> Making a consumer of stream %s again: %v", s.name, err))
+	s.retry = min(max(2*s.retry, glance), 2*time.Second)
+	s.again(s.retry)
+	return nil
+}
+
+// again has the consumer made again after a while.
+func (s *ordered) again(after time.Duration) {
+	s.discard()
+	s.wait, s.quiet = after, 0
+}
+
+// discard takes no more from the consumer.
+func (s *ordered) discard() {
+	if s.consumer != "" {
+		s.before, s.consumer = s.consumer, ""
 	}
-	var err [3]error
-	var nanos int64
-	en.stored.stream = tokens[from]
-	en.stored.sequence, err[0] = strconv.ParseUint(tokens[from+3], 10, 64)
-	nanos, err[1] = strconv.ParseInt(tokens[from+5], 10, 64)
-	en.stored.pending, err[2] = strconv.ParseUint(tokens[from+6], 10, 64)
-	if e := errors.Join(err[0], err[1], err[2]); e != nil {
-		return entry{err: fmt.Errorf("reply subject %q: %w", en.reply, e)}
+}
+
+// pull asks for more messages, as many as are wanted.
+func (s *ordered) pull(p *pull) error {
+	n := askMessages
+	if s.whole {
+		n = 1
 	}
-	en.at = time.Unix(0, nanos)
-	en.last = en.stored.pending == 0
-	return en
+	if limit := s.cfg.MaxRequestBatch; limit > 0 {
+		n = min(n, limit)
+	}
+	if s.r.o.count > 0 {
+		other := s.pulls[0].left + s.pulls[1].left - p.left
+		n = int(min(int64(n), int64(s.r.o.count-s.r.shown)-int64(other)))
+		if n <= 0 {
+			return nil
+		}
+	}
+	p.left = n
+	expires, heartbeat := askExpires, askHeartbeat
+	if limit := s.cfg.MaxRequestExpires; limit > 0 {
+		expires = min(expires, limit)
+		heartbeat = min(heartbeat, expires/2)
+	}
+	body := fmt.Appendf(nil, `{"batch":%d,"expires":%d,"idle_heartbeat":%d`, n, expires, heartbeat)
+	if !s.whole {
+		size := askBytes
+		if limit := s.cfg.MaxRequestMaxBytes; limit > 0 {
+			size = min(size, limit)
+		}
+		body = fmt.Appendf(body, `,"max_bytes":%d`, size)
+	}
+	return s.request(s.client.Subject("CONSUMER.MSG.NEXT."+s.name+"."+s.consumer), p.subject, append(body, '}'))
+}
+
+func (s *ordered) take(_ context.Context, w *wire.Msg, m *message) (bool, error) {
+	p := &s.pulls[0]
+	if w.Sid != p.sid {
+		if p = &s.pulls[1]; w.Sid != p.sid {
+			return false, nil
+		}
+	}
+	from, ok, err := originOf(w.Reply)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, s.status(p, w)
+	}
+	if string(from.consumer) != s.consumer {
+		return false, nil
+	}
+	if from.consumed != s.next { // some were lost on the way
+		s.again(0)
+		return false, nil
+	}
+	s.next++
+	s.seq = from.sequence
+	p.left--
+	s.pulled = p
+	st := &s.r.stored
+	st.sequence, st.pending = from.sequence, from.pending
+	if st.stream != string(from.stream) {
+		st.stream = string(from.stream)
+	}
+	m.subject, m.reply, m.block, m.data, m.at, m.stored = w.Subject, w.Reply, w.Header, w.Payload, from.at, st
+	m.header, m.unread = nil, w.Header != nil
+	return true, nil
+}
+
+func (s *ordered) taken(context.Context) error {
+	if s.whole {
+		s.whole = false
+	}
+	if s.pulled.left == 0 {
+		return s.pull(s.pulled)
+	}
+	return nil
+}
+
+// status deals with an answer that is no message.
+func (s *ordered) status(p *pull, w *wire.Msg) error {
+	code, text := wire.Status(w.Header)
+	switch {
+	case code == 100: // a heartbeat
+		return nil
+	case code == 409 && text == "Message Size Exceeds MaxBytes":
+		// The bytes of the other request may have been used up too: whichever is answered next brings the message.
+		s.whole = true
+		return s.pull(p)
+	case code == 408, code == 409 && text == "Batch Completed":
+		return s.pull(p)
+	}
+	s.r.e.Log.Debug(fmt.Sprintf(">>> Reading stream %s: %s (%d)", s.name, text, code))
+	s.again(glance)
+	return nil
+}
+
+// look makes the consumer again when that is due, or when the server has forgotten us, and finds an end that no message told of.
+func (s *ordered) look(ctx context.Context, quiet time.Duration) error {
+	switch {
+	case s.wait >= 0:
+		if quiet < s.wait {
+			return nil
+		}
+		return s.ask(ctx)
+	case quiet >= 3*askHeartbeat:
+		s.again(0)
+		return s.ask(ctx)
+	case s.r.o.toEnd && quiet < s.looked:
+		s.looked = 0
+	case s.r.o.toEnd && quiet-s.looked >= time.Second:
+		s.looked = quiet
+		return s.ended(ctx)
+	}
+	return nil
+}
+
+// ended asks the server whether the stream has nothing more: the messages that were left may have been deleted.
+func (s *ordered) ended(ctx context.Context) error {
+	limited, cancel := s.r.e.Nats.Deadline(ctx)
+	defer cancel()
+	consumer, err := s.stream.Consumer(limited, s.consumer)
+	if err != nil {
+		return nil // the heartbeats tell
+	}
+	if info := consumer.CachedInfo(); info.NumPending == 0 && info.Delivered.Consumer+1 == s.next {
+		return wire.ErrStop
+	}
+	return nil
+}
+
+// close removes the consumer, which the server would otherwise keep for some minutes.
+func (s *ordered) close(ctx context.Context) {
+	s.discard()
+	if s.before == "" || !s.r.nc.IsConnected() {
+		return
+	}
+	ctx, cancel := s.r.e.Nats.Deadline(ctx)
+	defer cancel()
+	s.remove(ctx, s.before)
+}
+
+func (s *ordered) remove(ctx context.Context, consumer string) {
+	if consumer == "" {
+		return
+	}
+	err := s.stream.DeleteConsumer(ctx, consumer)
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		s.r.e.Log.Debug(fmt.Sprintf(">>> Removing consumer %s: %v", consumer, err))
+	}
 }

@@ -15,14 +15,15 @@ import (
 
 // printer puts messages where the flags want them.
 type printer struct {
-	e     *env.Env
-	o     *subOptions
-	feed  *render.Feed
-	raw   io.Writer // bodies, dumps
-	dump  *payload.DumpDir
-	buf   []byte
-	tally *tally
-	live  *live // the picture on a terminal
+	e      *env.Env
+	o      *subOptions
+	feed   *render.Feed
+	raw    io.Writer // bodies, dumps
+	bodies []byte    // that wait for it
+	dump   *payload.DumpDir
+	buf    []byte
+	tally  *tally
+	live   *live // the picture on a terminal
 
 	exec       payload.Exec
 	values     payload.Values
@@ -92,17 +93,32 @@ func (p *printer) show(ctx context.Context, m *message, key string) error {
 	return p.toStdout(m)
 }
 
-// body writes a body with what stands behind it.
+// piece is how many bytes of bodies are collected before they are written.
+const piece = 64 << 10
+
+// body adds a body with what stands behind it to what is written next.
 func (p *printer) body(data []byte) error {
-	if _, err := p.raw.Write(data); err != nil {
-		return err
-	}
-	var err error
+	p.bodies = append(p.bodies, data...)
 	switch {
 	case p.o.delimiterSet:
-		_, err = io.WriteString(p.raw, p.o.delimiter)
+		p.bodies = append(p.bodies, p.o.delimiter...)
 	case len(data) > 0 && data[len(data)-1] != '\n':
-		_, err = io.WriteString(p.raw, "\n")
+		p.bodies = append(p.bodies, '\n')
+	}
+	if len(p.bodies) >= piece {
+		return p.spill()
+	}
+	return nil
+}
+
+// spill hands the bodies that were collected on.
+func (p *printer) spill() error {
+	if len(p.bodies) == 0 {
+		return nil
+	}
+	_, err := p.raw.Write(p.bodies)
+	if p.bodies = p.bodies[:0]; cap(p.bodies) > 16*piece {
+		p.bodies = nil // one huge body does not keep its memory
 	}
 	return err
 }
@@ -169,6 +185,9 @@ func (p *printer) flush() error {
 	if p.feed != nil {
 		return p.feed.Flush()
 	}
+	if err := p.spill(); err != nil {
+		return err
+	}
 	return p.e.Out.Flush()
 }
 
@@ -183,7 +202,7 @@ func (p *printer) close(s *summary) error {
 	case p.o.report():
 		return p.e.Out.Print(p.tally.report(p.o, 0))
 	case p.feed == nil:
-		return p.e.Out.Flush()
+		return p.flush()
 	case s.Dropped > 0 && p.e.Out.Machine():
 		return p.feed.Close(s)
 	}

@@ -24,7 +24,6 @@ type entry struct {
 	data    []byte
 	at      time.Time
 	stored  stored
-	last    bool          // the stream has nothing more for us now
 	msg     jetstream.Msg // to acknowledge; nil when there is nothing to acknowledge
 	end     bool          // instead of a message: the stream has nothing more for us
 	err     error         // instead of a message: why there is no more
@@ -34,8 +33,6 @@ type entry struct {
 type source interface {
 	// next begins the delivery of at most want messages, 0 for no limit. The channel is closed at its end.
 	next(ctx context.Context, want uint64) (<-chan entry, error)
-	// empty reports whether the stream had nothing for us at the start.
-	empty() bool
 	// stop ends the delivery. What it had taken for us and could not hand over is given back, where there is a way: with
 	// keep it is still handed over before the channel is closed.
 	stop(ctx context.Context) (keep bool)
@@ -46,8 +43,11 @@ type replay struct {
 	e       *env.Env
 	o       *subOptions
 	out     *printer
-	src     source
+	src     source // or
+	flow    *flow
 	nc      *nats.Conn
+	api     jetstream.JetStream
+	nothing bool // the stream had nothing for us at the start
 	msg     message
 	stored  stored
 	style   style
@@ -73,16 +73,16 @@ func runStream(ctx context.Context, e *env.Env, o subOptions) error {
 	if o.graph && len(o.subjects) == 0 {
 		o.subjects = []string{">"}
 	}
-	if r.src, err = r.open(ctx); err != nil {
+	if err = r.open(ctx); err != nil {
 		return contexts.Refusal(ctx, err)
 	}
 	if r.out, err = newPrinter(ctx, e, &o); err != nil {
-		r.src.stop(context.WithoutCancel(ctx))
+		r.close(context.WithoutCancel(ctx))
 		return err
 	}
 	defer r.out.live.close()
 	r.seen = e.Clock.Now()
-	r.style = style{timestamp: o.timestamp, delta: o.delta, headersOnly: o.headersOnly, subjectsOnly: o.subjectsOnly, start: r.seen}
+	r.style = styleOf(&o, r.seen)
 	r.msg.style = &r.style
 	if every := r.every(); every > 0 {
 		t := e.Clock.NewTicker(every)
@@ -98,12 +98,11 @@ func runStream(ctx context.Context, e *env.Env, o subOptions) error {
 }
 
 // open finds the stream and the way to read it.
-func (r *replay) open(ctx context.Context) (source, error) {
-	api, err := r.e.Nats.JetStream(ctx)
-	if err != nil {
-		return nil, err
+func (r *replay) open(ctx context.Context) (err error) {
+	if r.api, err = r.e.Nats.JetStream(ctx); err != nil {
+		return err
 	}
-	client := js.New(api)
+	client := js.New(r.api)
 	filter := ">"
 	if len(r.o.subjects) > 0 {
 		filter = r.o.subjects[0]
@@ -113,29 +112,41 @@ func (r *replay) open(ctx context.Context) (source, error) {
 	bounded, cancel := r.e.Nats.Deadline(ctx)
 	defer cancel()
 	if name == "" {
-		name, err = api.StreamNameBySubject(bounded, filter)
+		name, err = r.api.StreamNameBySubject(bounded, filter)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return nil, fail.NotFoundf("no stream found with subject: %s", filter)
+			return fail.NotFoundf("no stream found with subject: %s", filter)
 		} else if err != nil {
-			return nil, contexts.Refusal(ctx, fmt.Errorf("finding the stream of %s: %w", filter, err))
+			return contexts.Refusal(ctx, fmt.Errorf("finding the stream of %s: %w", filter, err))
 		}
 	}
-	stream, err := api.Stream(bounded, name)
+	stream, err := r.api.Stream(bounded, name)
 	if err != nil {
-		return nil, client.StreamError(bounded, name, contexts.Refusal(ctx, err))
-	}
-	if r.o.durable != "" {
-		return openDurable(bounded, r, stream, name)
+		return client.StreamError(bounded, name, contexts.Refusal(ctx, err))
 	}
 	cfg := stream.CachedInfo().Config
-	if r.o.direct && !cfg.AllowDirect {
-		return nil, fail.Hint(fmt.Errorf("cannot enable direct gets: allow_direct is not set to true for stream %s", name),
+	switch {
+	case r.o.durable != "":
+		r.src, err = openDurable(bounded, r, stream, name)
+	case r.o.direct && !cfg.AllowDirect:
+		err = fail.Hint(fmt.Errorf("cannot enable direct gets: allow_direct is not set to true for stream %s", name),
 			"nats stream edit %s --allow-direct", name)
+	case cfg.Retention != jetstream.LimitsPolicy && !cfg.AllowDirect:
+		r.src, err = openSingle(bounded, r, client, stream, filter)
+	case r.o.direct || cfg.Retention != jetstream.LimitsPolicy:
+		r.flow, err = openDirect(bounded, r, client, stream, filter)
+	default:
+		r.flow, err = openOrdered(bounded, r, client, stream, filter)
 	}
-	if r.o.direct || cfg.Retention != jetstream.LimitsPolicy {
-		return openDirect(bounded, r, client, stream, filter)
+	return err
+}
+
+// close gives back what open took, for a run that does not begin.
+func (r *replay) close(ctx context.Context) {
+	if r.flow != nil {
+		r.flow.way.close(ctx)
+	} else {
+		r.src.stop(ctx)
 	}
-	return openOrdered(bounded, r, stream, name, filter)
 }
 
 // from says where the reading starts, as the status lines put it.
@@ -171,8 +182,12 @@ func (r *replay) every() time.Duration {
 }
 
 func (r *replay) run(ctx context.Context) error {
-	if r.o.toEnd && r.src.empty() {
+	if r.o.toEnd && r.nothing {
+		r.close(context.WithoutCancel(ctx))
 		return nil
+	}
+	if r.flow != nil {
+		return r.flow.run(ctx)
 	}
 	for {
 		var want uint64
@@ -214,7 +229,7 @@ func (r *replay) drain(ctx context.Context, entries <-chan entry) (done bool, er
 			case <-ctx.Done():
 				return true, context.Cause(ctx)
 			case <-r.tick:
-				if done, err := r.ticked(); done || err != nil {
+				if done, err := r.ticked(true); done || err != nil {
 					return true, err
 				}
 				continue
@@ -241,30 +256,38 @@ func (r *replay) take(ctx context.Context, en *entry) (done bool, err error) {
 		return true, nil
 	}
 	m := &r.msg
-	m.subject = append(m.subject[:0], en.subject...)
-	end := r.o.toEnd && en.last
 	if r.o.wait > 0 {
 		r.seen = r.e.Clock.Now()
 	}
-	if r.ignored(m.subject) {
-		return end, nil
-	}
-	m.reply = append(m.reply[:0], en.reply...)
 	r.stored = en.stored
+	m.subject, m.reply = append(m.subject[:0], en.subject...), append(m.reply[:0], en.reply...)
 	m.header, m.data, m.at, m.stored = en.header, en.data, en.at, &r.stored
-	r.shown++
-	m.number = r.shown
-	r.bytes += uint64(len(en.data))
-	if err := r.out.show(ctx, m, r.key); err != nil {
+	before := r.shown
+	if done, err = r.present(ctx, m); err != nil {
 		return true, err
 	}
-	if en.msg != nil {
+	if en.msg != nil && r.shown > before {
 		r.acks = append(r.acks, en.msg)
 		if len(r.acks) >= 256 {
 			if err := r.idle(); err != nil {
 				return true, err
 			}
 		}
+	}
+	return done, nil
+}
+
+// present shows a message unless it is to be ignored. done says that it was the last.
+func (r *replay) present(ctx context.Context, m *message) (done bool, err error) {
+	end := r.o.toEnd && m.stored.pending == 0 && !m.stored.direct
+	if r.ignored(m.subject) {
+		return end, nil
+	}
+	r.shown++
+	m.number = r.shown
+	r.bytes += uint64(len(m.data))
+	if err := r.out.show(ctx, m, r.key); err != nil {
+		return true, err
 	}
 	return end || r.shown == r.o.count, nil
 }
@@ -292,6 +315,9 @@ func (r *replay) acknowledge(last func(jetstream.Msg) error) error {
 
 // finish writes and acknowledges the rest, and waits until the consumer has taken note.
 func (r *replay) finish(ctx context.Context) error {
+	if r.flow != nil {
+		return r.idle()
+	}
 	r.src.stop(ctx)
 	ctx, cancel := r.e.Nats.Deadline(ctx)
 	defer cancel()
@@ -302,9 +328,10 @@ func (r *replay) finish(ctx context.Context) error {
 	return r.nc.FlushWithContext(ctx)
 }
 
-func (r *replay) ticked() (done bool, err error) {
+// ticked ends a silence that is too long, unless messages wait, and draws what is live.
+func (r *replay) ticked(idle bool) (done bool, err error) {
 	now := r.e.Clock.Now()
-	if r.o.wait > 0 && now.Sub(r.seen) >= r.o.wait {
+	if idle && r.o.wait > 0 && now.Sub(r.seen) >= r.o.wait {
 		r.expired = true
 		return true, nil
 	}

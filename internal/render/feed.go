@@ -73,7 +73,12 @@ func (r *Renderer) textOptions(now time.Time) TextOptions {
 // our output has gone.
 func (f *Feed) Emit(v Viewer) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	err := f.emit(v)
+	f.mu.Unlock()
+	return err
+}
+
+func (f *Feed) emit(v Viewer) error {
 	if f.err != nil {
 		return f.err
 	}

@@ -263,6 +263,19 @@ func (s *Subscriber) Publish(subject, payload []byte) error {
 	return s.out.PubBytes(subject, nil, nil, payload)
 }
 
+// Request publishes as Publish does, with a subject for answers, and sends at once.
+func (s *Subscriber) Request(subject, reply string, payload []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out == nil {
+		return nats.ErrDisconnected
+	}
+	if err := s.out.Pub(subject, reply, nil, payload); err != nil {
+		return err
+	}
+	return s.out.Flush()
+}
+
 // flush sends what Publish collected. A broken connection is the business of the goroutine that reads it.
 func (s *Subscriber) flush() {
 	s.mu.Lock()
