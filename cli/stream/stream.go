@@ -5,6 +5,7 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/stream/cluster"
+	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
 )
 
@@ -41,6 +42,8 @@ func Command() command.Node {
 				subjectsVerb(g),
 				findVerb(),
 				reportVerb(),
+				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup stream"}),
+				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore stream"}),
 				cluster.Command(&g.all, queryOn),
 			}
 		},
