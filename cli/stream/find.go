@@ -54,7 +54,7 @@ func runFind(ctx context.Context, e *env.Env, o findOptions) error {
 	if s := o.flags.Subject; s != "" {
 		l.title = "Streams matching " + s
 	}
-	found := names{}
+	found := jscmd.Names{}
 	l.cover, err = c.Streams(ctx, o.flags.Narrow(), func(s js.Stream) error {
 		yes, err := selected(s.StreamInfo)
 		switch {
