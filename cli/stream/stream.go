@@ -7,6 +7,7 @@ import (
 	"github.com/natskit/natskit/cli/stream/cluster"
 	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/jscmd"
 )
 
 // Command is `nats stream`.
@@ -44,7 +45,7 @@ func Command() command.Node {
 				reportVerb(),
 				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup stream"}),
 				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore stream"}),
-				cluster.Command(&g.all, queryOn),
+				cluster.Command(&g.all, jscmd.QueryOn),
 			}
 		},
 	}

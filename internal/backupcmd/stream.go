@@ -33,6 +33,7 @@ func Stream(m command.Meta) command.Node {
 
 Streams and consumers in memory are saved too. The transfer has no total time limit: --idle is how long nothing may move.`),
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: savedStream{},
+		Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats backup stream ORDERS ./ORDERS", Says: `compressed data in 1 chunks for stream "ORDERS"`, Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats backup stream ORDERS ./ORDERS --dry-run", Says: "Would back up", About: "See how much it would be", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
