@@ -40,6 +40,7 @@ type Device struct {
 	applying sync.Mutex
 	out      *outbox
 	rtt      atomic.Int64 // nanoseconds
+	commands *commands    // nil takes none
 }
 
 // Start connects a device and returns when its service is set up; with a server away it goes on trying in the background unless
@@ -53,6 +54,9 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	d.info.Started = d.begun
 	d.state = fleet.ConfigState{ID: o.Info.ID, Keys: map[string]uint64{}, Config: json.RawMessage("null")}
 	d.out = newOutbox(d)
+	if o.Commands != nil {
+		d.commands = newCommands(d, *o.Commands)
+	}
 	l, err := d.dial(o.Conn, "", !o.NoWait)
 	if err != nil {
 		cancel()
@@ -71,6 +75,10 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	l.begin()
 	d.changed.signal()
 	d.wg.Go(d.out.run)
+	if d.commands != nil {
+		d.wg.Go(d.commands.work)
+		d.wg.Go(d.commands.tell)
+	}
 	if o.Interval > 0 {
 		d.wg.Go(d.measure)
 	}

@@ -53,6 +53,8 @@ type Options struct {
 	// Apply puts a configuration into force: an object, or null for none. After an error the one before must stay in force.
 	// nil applies everything by doing nothing.
 	Apply func(ctx context.Context, config json.RawMessage) error
+	// Commands runs commands; nil takes none.
+	Commands *Commands
 	// Selectors keeps compiled expressions; devices of one process may share it.
 	Selectors *Selectors
 

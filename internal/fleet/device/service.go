@@ -116,7 +116,13 @@ func (l *link) controlled(r micro.Request) {
 	case c.Move != nil:
 		l.relocate(strings.TrimSpace(*c.Move), r.Reply())
 	default:
-		l.answer(r.RespondJSON(fleet.Controlled{ID: l.d.o.Info.ID, Error: "this device takes no commands"}))
+		a := fleet.Controlled{ID: l.d.o.Info.ID, OK: true}
+		if l.d.commands == nil {
+			a.OK, a.Error = false, "this device takes no commands"
+		} else if err := l.d.commands.cancel(c.Cancel); err != nil {
+			a.OK, a.Error = false, err.Error()
+		}
+		l.answer(r.RespondJSON(a))
 	}
 }
 
