@@ -155,8 +155,11 @@ func (d *Device) settle(l *link) {
 	d.news.signal()
 }
 
-// traffic is how many messages were published and received since the start.
-func (d *Device) traffic() (sent, received uint64) {
+// Connected reports whether the device has a connection at the moment.
+func (d *Device) Connected() bool { return d.online() != nil }
+
+// Traffic is how many messages the device has published and received since its start.
+func (d *Device) Traffic() (sent, received uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := d.link.nc.Stats()

@@ -58,7 +58,7 @@ func (d *Device) metric(info fleet.Info, seq uint64) {
 		Seq: seq, Time: now, Nickname: info.Nickname, Device: info, Uptime: now.Sub(d.begun).Seconds(),
 		RTT: float64(d.rtt.Load()) / 1e6, Config: d.State().Revision,
 	}
-	m.Sent, m.Received = d.traffic()
+	m.Sent, m.Received = d.Traffic()
 	if d.o.Usage != nil {
 		m.Load, m.MemUsed = d.o.Usage()
 	}
