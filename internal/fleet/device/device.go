@@ -22,6 +22,9 @@ type Device struct {
 	wg     sync.WaitGroup
 	begun  time.Time
 
+	quiet    context.Context // of measuring: it ends first, so that what is measured can be sent
+	hush     context.CancelFunc
+	measured sync.WaitGroup
 	joined   chan struct{}
 	joinOnce sync.Once
 	changed  pulse      // the connection came, went, or is another one
@@ -52,6 +55,7 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d := &Device{o: o, ctx: life, cancel: cancel, joined: make(chan struct{}), begun: o.Clock.Now(), info: o.Info}
 	d.info.Started = d.begun
+	d.quiet, d.hush = context.WithCancel(life)
 	d.state = fleet.ConfigState{ID: o.Info.ID, Keys: map[string]uint64{}, Config: json.RawMessage("null")}
 	d.out = newOutbox(d)
 	if o.Commands != nil {
@@ -80,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 		d.wg.Go(d.commands.tell)
 	}
 	if o.Interval > 0 {
-		d.wg.Go(d.measure)
+		d.measured.Go(d.measure)
 	}
 	return d, nil
 }
@@ -114,6 +118,8 @@ func (d *Device) Stop(ctx context.Context) error {
 	}
 	d.closed = true
 	d.mu.Unlock()
+	d.hush()
+	d.measured.Wait()
 	d.out.drain(ctx)
 	d.cancel()
 	d.moving.Lock() // a move that is under way sees that we are closed

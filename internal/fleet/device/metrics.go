@@ -20,13 +20,13 @@ func (d *Device) measure() {
 	if d.o.Delay > 0 {
 		select {
 		case <-d.o.Clock.After(d.o.Delay):
-		case <-d.ctx.Done():
+		case <-d.quiet.Done():
 			return
 		}
 	}
 	select {
 	case <-d.joined:
-	case <-d.ctx.Done():
+	case <-d.quiet.Done():
 		return
 	}
 	tick := d.o.Clock.NewTicker(d.o.Interval)
@@ -45,7 +45,7 @@ func (d *Device) measure() {
 		d.metric(info, seq)
 		select {
 		case <-tick.C():
-		case <-d.ctx.Done():
+		case <-d.quiet.Done():
 			return
 		}
 	}
