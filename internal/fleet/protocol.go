@@ -131,11 +131,12 @@ type Info struct {
 	CPUs     int               `json:"cpus" expr:"cpus"`
 	Memory   uint64            `json:"memory" expr:"memory"` // bytes
 	Labels   map[string]string `json:"labels" expr:"labels"`
-	Version  string            `json:"version" expr:"version"` // of the agent
-	Server   string            `json:"server" expr:"server"`   // name of the server it is connected to
-	Cluster  string            `json:"cluster" expr:"cluster"` // of that server; may be empty
-	Domain   string            `json:"domain" expr:"domain"`   // of JetStream there; empty without
-	Started  time.Time         `json:"started" expr:"started"` // of the agent
+	Version  string            `json:"version" expr:"version"`           // of the agent
+	Server   string            `json:"server" expr:"server"`             // name of the server it is connected to
+	Cluster  string            `json:"cluster" expr:"cluster"`           // of that server; may be empty
+	Domain   string            `json:"domain" expr:"domain"`             // of JetStream there; empty without
+	Started  time.Time         `json:"started" expr:"started"`           // of the agent
+	Trouble  string            `json:"trouble,omitempty" expr:"trouble"` // what it misses where it is, such as its configuration; empty when all is well
 }
 
 // OS is an operating system.
@@ -243,4 +244,6 @@ type Controlled struct {
 	OK     bool   `json:"ok"`
 	Server string `json:"server,omitempty"` // URL it is on, or on its way to, without credentials
 	Error  string `json:"error,omitempty"`
+	// Warning says what the device misses where it is now, such as the bucket of its configuration. It obeyed all the same.
+	Warning string `json:"warning,omitempty"`
 }
