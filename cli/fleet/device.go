@@ -72,9 +72,3 @@ func (d device) age() any {
 	}
 	return render.Since(d.Started)
 }
-
-// machine tells whether the page is for a program.
-func machine(p *render.Page) bool {
-	k := p.Options().Kind
-	return k != render.Text && k != render.Wide
-}

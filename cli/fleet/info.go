@@ -92,7 +92,7 @@ func (a about) View(p *render.Page) {
 	p.FieldIf(a.Domain != "", "Domain", a.Domain)
 	p.FieldIf(a.Instance != "", "Service Instance", a.Instance)
 	p.Section("Configuration")
-	p.Field("State", status(a.Configuration.Status))
+	p.Field("State", fleetcmd.Standing(a.Configuration.Status))
 	for _, key := range slices.Sorted(maps.Keys(a.Configuration.Keys)) {
 		has := any(render.Warn("not applied"))
 		if r, ok := a.Configuration.Has[key]; ok && r == a.Configuration.Keys[key] {
@@ -121,17 +121,6 @@ func (a about) View(p *render.Page) {
 			t.Row(c.ID, strings.Join(c.Args, " "), string(c.State), exit, render.Since(c.Issued))
 		}
 	}
-}
-
-// status paints a standing.
-func status(s control.Standing) any {
-	switch s {
-	case control.Current:
-		return render.Good(s)
-	case control.Failed:
-		return render.Bad(s)
-	}
-	return render.Warn(s)
 }
 
 // latest is how many commands of a device are shown.

@@ -69,7 +69,7 @@ func (l listing) JSON() any { return l.all }
 
 // View is one row for each device.
 func (l listing) View(p *render.Page) {
-	if len(l.all) == 0 && !machine(p) {
+	if len(l.all) == 0 && fleetcmd.Wordy(p) {
 		p.Line("No devices of %s are known", l.service)
 		return
 	}
@@ -77,7 +77,7 @@ func (l listing) View(p *render.Page) {
 		render.Column{Name: "OS", Drop: 1}, render.Column{Name: "Arch", Wide: true}, render.Column{Name: "CPUs", Wide: true}, render.Column{Name: "Memory", Wide: true},
 		render.Column{Name: "Server"}, render.Column{Name: "Config", Align: render.Right}, render.Column{Name: "Started", Drop: 3}, render.Column{Name: "Last Seen"})
 	for _, d := range l.all {
-		t.Row(d.ID, d.Nickname, d.Model, system(d.OS), d.Arch, d.CPUs, render.Bytes(d.Memory), d.Server, d.revision(), d.age(), d.seen(machine(p)))
+		t.Row(d.ID, d.Nickname, d.Model, system(d.OS), d.Arch, d.CPUs, render.Bytes(d.Memory), d.Server, d.revision(), d.age(), d.seen(!fleetcmd.Wordy(p)))
 	}
 }
 

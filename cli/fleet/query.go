@@ -116,7 +116,7 @@ func (a answers) JSON() any {
 
 // View is one row for each device.
 func (a answers) View(p *render.Page) {
-	if len(a.all) == 0 && !machine(p) {
+	if len(a.all) == 0 && fleetcmd.Wordy(p) {
 		p.Line("None of %s is selected", fleetcmd.Plural(a.gathered.Answered, "device", "devices"))
 		return
 	}
@@ -140,7 +140,7 @@ func (a answers) View(p *render.Page) {
 			t.Row(d.ID, d.Nickname, d.Model, system(d.OS), d.Arch, d.CPUs, render.Bytes(d.Memory), d.Server, labels(d.Labels))
 		}
 	}
-	if a.asked && !machine(p) {
+	if a.asked && fleetcmd.Wordy(p) {
 		p.Note("%s of %s", fleetcmd.Plural(len(a.all), "device", "devices"), fleetcmd.Plural(a.gathered.Answered, "that answered", "that answered"))
 	}
 }
@@ -181,7 +181,7 @@ type tallied struct {
 
 // View is the number.
 func (t tallied) View(p *render.Page) {
-	if machine(p) {
+	if !fleetcmd.Wordy(p) {
 		p.Table("", render.Column{Name: "Selected"}, render.Column{Name: "Answered"}, render.Column{Name: "Expected"}).Row(t.Selected, t.Answered, t.Expected)
 		return
 	}

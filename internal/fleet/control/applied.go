@@ -149,10 +149,9 @@ func (f *Fleet) AwaitApplied(ctx context.Context, c Change, ids []string, within
 	}
 	bound, cancel := context.WithTimeoutCause(ctx, within, context.DeadlineExceeded)
 	defer cancel()
-	fresh := false
-	err = b.Read(bound, store.Read{Patterns: []string{fleet.ConfigKey("*")}, Live: true, AtEnd: func() error { fresh = true; return nil }}, func(e store.Entry) error {
+	err = b.Read(bound, store.Read{Patterns: []string{fleet.ConfigKey("*")}, Live: true}, func(e store.Entry) error {
 		s := fleet.ConfigState{}
-		if json.Unmarshal(e.Value, &s) != nil || fleet.ConfigKey(s.ID) != e.Key || !waiting[s.ID] || !c.settled(s, fresh) {
+		if json.Unmarshal(e.Value, &s) != nil || fleet.ConfigKey(s.ID) != e.Key || !waiting[s.ID] || !c.settled(s, e.Revision > c.mark) {
 			return nil
 		}
 		delete(waiting, s.ID)
@@ -173,8 +172,8 @@ func (f *Fleet) AwaitApplied(ctx context.Context, c Change, ids []string, within
 	return slices.Sorted(maps.Keys(waiting)), err
 }
 
-// settled tells whether what a device says is about the change. fresh says that it was said after we began to listen; a failure
-// that was told before may be that of an earlier change, unless it names this one.
+// settled tells whether what a device says is about the change. fresh says that it was said after the change; a failure that
+// was told before is that of an earlier one.
 func (c Change) settled(s fleet.ConfigState, fresh bool) bool {
 	has, ok := s.Keys[c.After.Key]
 	if len(c.After.Config) == 0 {
@@ -222,14 +221,17 @@ func (f *Fleet) Watch(ctx context.Context, present bool, started func() error, e
 		})
 	}
 	go follow(conf, nil, changed)
-	go follow(state, []string{fleet.ConfigKey("*")}, applied)
-	running, waiting := 2, 2
+	running, waiting := 1, 2
 	for running > 0 {
 		select {
 		case h := <-seen:
 			err = each(h)
 		case <-ready:
-			if waiting--; waiting == 0 && started != nil {
+			switch waiting--; {
+			case waiting == 1: // what there is of the configuration comes before what devices say of it
+				running++
+				go follow(state, []string{fleet.ConfigKey("*")}, applied)
+			case started != nil:
 				err = started()
 			}
 		case e := <-ends:

@@ -102,9 +102,9 @@ type Cancelled struct {
 	Reason   string // why it was not cancelled
 }
 
-// Cancel takes a command back: what the devices have not fetched is removed from the stream, and those that have it are told. What
-// became of it on each device is returned, sorted. Devices that had finished it are not changed. timeout bounds the answer of each
-// device.
+// Cancel takes a command back: the devices are told, and for those that are away it is removed from the stream, if they have not
+// fetched it. What became of it on each device is returned, sorted. Devices that had finished it are not changed. timeout bounds the
+// answer of each device.
 func (f *Fleet) Cancel(ctx context.Context, id string, timeout time.Duration) ([]Cancelled, error) {
 	status, err := f.Command(ctx, id)
 	if err != nil {
@@ -112,19 +112,25 @@ func (f *Fleet) Cancel(ctx context.Context, id string, timeout time.Duration) ([
 	}
 	open, at := []string{}, map[string]Progress{}
 	for _, p := range status.Devices {
-		if p.State.Final() {
-			continue
-		}
-		open, at[p.Device] = append(open, p.Device), p
-		if p.Sequence == 0 {
-			continue
-		}
-		if err := js.New(f.JS).DeleteMessage(ctx, f.Names.Commands(), p.Sequence, true); err != nil && !js.IsCode(err, 10037, 10057) {
-			return nil, fmt.Errorf("command %s for device %s: %w", id, p.Device, err)
+		if !p.State.Final() {
+			open, at[p.Device] = append(open, p.Device), p
 		}
 	}
-	said := map[string]Order{}
-	err = f.Control(ctx, open, fleet.Control{Cancel: id}, timeout, func(o Order) error {
+	said, order := map[string]Order{}, fleet.Control{Cancel: id}
+	away := []string{}
+	err = f.Control(ctx, open, order, timeout, func(o Order) error {
+		said[o.Device] = o
+		if o.Offline || o.Err != nil {
+			away = append(away, o.Device)
+			return f.withdraw(ctx, at[o.Device])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// One that came back meanwhile may have fetched it before it was removed.
+	err = f.Control(ctx, away, order, timeout, func(o Order) error {
 		said[o.Device] = o
 		if o.Answer.OK || o.Err != nil || at[o.Device].State != fleet.Queued {
 			return nil
@@ -135,6 +141,18 @@ func (f *Fleet) Cancel(ctx context.Context, id string, timeout time.Duration) ([
 		return nil, err
 	}
 	return f.outcome(ctx, status, said, timeout)
+}
+
+// withdraw removes a command from the stream, unless it is gone.
+func (f *Fleet) withdraw(ctx context.Context, p Progress) error {
+	if p.Sequence == 0 || p.State != fleet.Queued {
+		return nil
+	}
+	err := js.New(f.JS).DeleteMessage(ctx, f.Names.Commands(), p.Sequence, true)
+	if err != nil && !js.IsCode(err, 10037, 10043, 10057) {
+		return fmt.Errorf("command %s for device %s: %w", p.Command, p.Device, err)
+	}
+	return nil
 }
 
 // recordCancel keeps that a command was taken back that its device never saw, unless the device says something of it first.

@@ -241,7 +241,9 @@ func (f *Fleet) statuses(ctx context.Context, id string) ([]Status, error) {
 		return nil, err
 	}
 	err = f.results(ctx, id, func(r fleet.Result) error {
-		of(r.Command, r.Args, r.Issued)
+		if s := of(r.Command, r.Args, r.Issued); len(r.Args) == 0 { // cancelled before the device saw it
+			r.Args, r.Issued = s.Args, s.Issued
+		}
 		k := place{r.Command, r.Device}
 		at[k] = Progress{r, at[k].Sequence}
 		return nil

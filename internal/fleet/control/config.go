@@ -168,6 +168,8 @@ func Merge(base, over map[string]any) map[string]any {
 type Change struct {
 	Before, After Layer
 	Written       bool // false for a dry run and when nothing changes
+
+	mark uint64 // the last revision of the state's bucket before the change
 }
 
 // Same tells whether the change changes nothing.
@@ -223,6 +225,11 @@ func (f *Fleet) change(ctx context.Context, key string, o ChangeOptions, edit fu
 			return c, err
 		}
 	}
+	state, err := f.stateBucket(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.mark = state.Info().State.LastSeq
 	if len(c.After.Config) == 0 {
 		c.After.Revision, err = b.Remove(ctx, key, store.Delete, store.WriteOptions{Expect: &c.Before.Revision})
 	} else {
