@@ -172,7 +172,7 @@ func unsetVerb() command.Node {
 			{Line: "nats fleet config unset --device d1 --force", Says: "device.d1", About: "All that was said for one device", Needs: []string{"fleet config set interval=5 --device d1"}},
 		},
 		Bind: func(c *fisk.CmdClause, o *unsetOptions) {
-			c.Arg("key", "What to take out; everything when none is given").StringsVar(&o.keys)
+			c.Arg("field", "What to take out; everything when none is given").StringsVar(&o.keys)
 			o.scope.bind(c)
 			o.change.bind(c)
 			c.Flag("force", "Act without asking").Short('f').UnNegatableBoolVar(&o.force)
