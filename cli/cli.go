@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/cli/counter"
 	"github.com/natskit/natskit/cli/errors"
 	"github.com/natskit/natskit/cli/events"
+	"github.com/natskit/natskit/cli/fleet"
 	"github.com/natskit/natskit/cli/kv"
 	"github.com/natskit/natskit/cli/latency"
 	"github.com/natskit/natskit/cli/meta"
@@ -58,6 +59,7 @@ func Tree() []command.Node {
 		counter.Command(),
 		backup.Command(),
 		micro.Command(),
+		fleet.Command(),
 		bench.Command(),
 		events.Command(),
 		account.Command(),

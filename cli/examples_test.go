@@ -8,6 +8,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/fleet/fleettest"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
 )
@@ -34,6 +35,9 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 		srv := testkit.Server(t, options...)
 		if d.Command() == "account tls" {
 			c = c.Env("NATS_CA", srv.CAFile())
+		}
+		if d.Path[0] == "fleet" {
+			fleettest.Populate(t, srv)
 		}
 		if d.Scope == command.System {
 			c = c.Server(srv.SysURL())

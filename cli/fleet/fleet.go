@@ -1,0 +1,20 @@
+// Package fleet is the command group for fleets of devices.
+package fleet
+
+import (
+	"github.com/natskit/natskit/cli/fleet/config"
+	"github.com/natskit/natskit/internal/command"
+)
+
+// Command is `nats fleet`.
+func Command() command.Node {
+	return command.Group{
+		Meta: command.Meta{
+			Name: "fleet", Short: "Ask, configure and command many devices",
+			Long: "Devices are micro services that all carry the same name. They answer queries about themselves, apply the configuration that a bucket holds for them, and run commands that wait for them in a stream while they are away.",
+		},
+		Nodes: func() []command.Node {
+			return []command.Node{lsVerb(), infoVerb(), queryVerb(), config.Command(), initVerb()}
+		},
+	}
+}
