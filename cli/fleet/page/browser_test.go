@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func newFleet(t *testing.T) *fleet {
 	f := &fleet{t: t, hub: testkit.Server(t, testkit.WithName("hub"), testkit.WithToken(secret), testkit.WithWebsocket())}
 	testkit.Stream(t, f.hub.JS(), jetstream.StreamConfig{Name: "survey", Subjects: []string{"survey.>"}})
 	testkit.KV(t, f.hub.JS(), jetstream.KeyValueConfig{Bucket: "config"})
+	testkit.KV(t, f.hub.JS(), jetstream.KeyValueConfig{Bucket: "qcon_state"})
 	f.serve("")
 	f.tab = b.open(f.url, 360, 740)
 	return f
@@ -145,6 +147,21 @@ func (f *fleet) questions() {
 	if same.ID != all.ID {
 		f.t.Errorf("id %s, then %s", all.ID, same.ID)
 	}
+	type answer struct {
+		ID, Error string
+		Match     bool
+		Info      *info
+	}
+	for expression, want := range map[string]answer{
+		`os.name == "Linux" && cpus >= 1 and labels.site in ["north", "south"]`: {ID: all.ID, Match: true, Info: &same},
+		`os.name == "Android" || memory > 4e15`:                                 {ID: all.ID},
+		`frobnicate(id)`:                                                        {ID: all.ID, Error: "function frobnicate is not known to a browser"},
+	} {
+		got := decoded[answer](f.t, f.ask(nc, "qcon.query", `{"expr":`+strconv.Quote(expression)+`}`))
+		if got.ID != want.ID || got.Match != want.Match || got.Error != want.Error || (got.Info == nil) != (want.Info == nil) {
+			f.t.Errorf("%s is answered with %+v", expression, got)
+		}
+	}
 	f.silent(nc, "qcon.device_info", `{"os":{"name":"Android"}}`)
 	f.silent(nc, "qcon.device_info", `{"labels":{"site":"north","floor":"2"}}`)
 	if m := f.ask(nc, "qcon.device_info", `{"os"`); m.Header.Get(micro.ErrorCodeHeader) != "400" {
@@ -172,7 +189,7 @@ func (f *fleet) service() {
 	for _, e := range about.Endpoints {
 		queues[e.Name+" "+e.Subject] = e.QueueGroup
 	}
-	want := map[string]string{"device_info qcon.device_info": id, "nickname qcon.nickname": "q", "advertise qcon.advertise": id}
+	want := map[string]string{"device_info qcon.device_info": id, "nickname qcon.nickname": "q", "advertise qcon.advertise": id, "query qcon.query": id}
 	for k, v := range want {
 		if queues[k] != v {
 			f.t.Errorf("endpoint %s has queue group %q, want %q: %v", k, queues[k], v, queues)
@@ -281,14 +298,50 @@ func (f *fleet) configuration() {
 	f.put("all", `{"chart_color":"red;background:url(//x)"}`)
 	f.del("device." + id)
 	f.tab.until("what is no colour is shown and not used", `document.getElementById("config-json").innerText.includes("url(") && document.getElementById("chart").dataset.color === ""`)
+	f.put("all", `{"chart_color":"#0000ff"}`)
+	f.color("#0000ff")
 	f.put("all", `{"chart_color"`)
 	f.tab.until("a broken value is told", `document.getElementById("log").innerText.includes("no JSON object")`)
+	f.color("#0000ff") // what was in force stays
 	f.put("all", `{"chart_color":"#e11d48"}`)
+	f.color("#e11d48")
+	f.put("where.linux", `{"where":"os.name == \"Linux\" && labels.site == \"north\"","config":{"chart_color":"#ca8a04"}}`)
+	f.put("where.phones", `{"where":"os.name == \"Android\"","config":{"chart_color":"#ff00ff"}}`)
+	f.color("#ca8a04")
+	f.reported(id, "#ca8a04")
+	f.del("where.linux")
 	f.color("#e11d48")
 	f.del("all")
 	f.color("")
 	f.put("all", `{"chart_color":"#e11d48","survey":[{"question":"lang","title":"What do you write at the edge?","answers":["Go","Rust","C","Something else"]},{"question":"mood","title":"How is it going?","answers":["great","fine","lost"]}]}`)
 	f.color("#e11d48")
+}
+
+// reported asserts what the device has told in the bucket of states.
+func (f *fleet) reported(id, color string) {
+	f.t.Helper()
+	ctx := testkit.Context(f.t)
+	kv, err := f.hub.JS().KeyValue(ctx, "qcon_state")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var state struct {
+		ID       string
+		Revision uint64
+		Keys     map[string]uint64
+		Config   map[string]any
+	}
+	testkit.Eventually(f.t, 60*time.Second, "the device tells what it has applied", func() bool {
+		e, err := kv.Get(ctx, "config."+id)
+		return err == nil && json.Unmarshal(e.Value(), &state) == nil && state.Config["chart_color"] == color
+	})
+	if state.ID != id || state.Keys["where.linux"] != state.Revision || len(state.Keys) != 2 {
+		f.t.Errorf("the state is %+v", state)
+	}
+	var who info
+	if e, err := kv.Get(ctx, "device."+id); err != nil || json.Unmarshal(e.Value(), &who) != nil || who.Nickname != "Ada's phone" {
+		f.t.Errorf("the device tells %+v, %v", who, err)
+	}
 }
 
 const count = `document.querySelector('[data-question="%s"] [data-answer="%s"]')?.dataset.count === "%d"`
@@ -332,19 +385,19 @@ func (f *fleet) moves() {
 	f.t.Helper()
 	leaf := testkit.Server(f.t, testkit.WithName("laptop"), testkit.WithToken(secret), testkit.WithWebsocket())
 	type controlled struct {
-		ID, Server, Error string
-		OK                bool
-	}
-	for _, bad := range []string{"nats://127.0.0.1:1", "ws://[", "javascript:alert(1)"} {
-		if m := f.ask(f.hub.Conn(), "qcon.advertise", bad); decoded[controlled](f.t, m).OK || m.Header.Get(micro.ErrorCodeHeader) == "" {
-			f.t.Errorf("%s: %s", bad, m.Data)
-		}
+		ID, Server, Error, Warning string
+		OK                         bool
 	}
 	dead := strings.Replace(testkit.Dead(f.t), "nats:", "ws:", 1)
-	f.ask(f.hub.Conn(), "qcon.advertise", dead)
+	for _, bad := range []string{"nats://127.0.0.1:1", "ws://[", "javascript:alert(1)", dead} {
+		if got := decoded[controlled](f.t, f.ask(f.hub.Conn(), "qcon.advertise", bad)); got.OK || got.Error == "" || got.Server != f.hub.WebsocketURL() {
+			f.t.Errorf("%s: %+v", bad, got)
+		}
+	}
 	f.tab.until("a dead server is told and not moved to", `document.getElementById("log").innerText.includes("staying at") && document.body.dataset.state === "online"`)
 
-	if got := decoded[controlled](f.t, f.ask(f.hub.Conn(), "qcon.advertise", leaf.WebsocketURL())); !got.OK || got.Server != leaf.WebsocketURL() {
+	got := decoded[controlled](f.t, f.ask(f.hub.Conn(), "qcon.advertise", leaf.WebsocketURL()))
+	if !got.OK || got.Server != leaf.WebsocketURL() || !strings.Contains(got.Warning, "no bucket config") {
 		f.t.Errorf("moving is answered with %+v", got)
 	}
 	f.tab.until("the device has moved", `document.body.dataset.state === "moved" && document.getElementById("log").innerText.includes("answers at laptop")`)
@@ -366,18 +419,24 @@ func (f *fleet) moves() {
 	f.tab.click(`[data-question="mood"] [data-answer="fine"]`)
 	f.tab.until("a vote without a stream is counted live", fmt.Sprintf(count, "mood", "fine", 1))
 	f.pictures("moved")
-	f.ask(leaf.Conn(), "qcon.advertise", "")
+	control := "qcon.control." + got.ID
+	if got := decoded[controlled](f.t, f.ask(leaf.Conn(), control, `{"cancel":"c1"}`)); got.OK {
+		f.t.Errorf("a browser cancels commands: %+v", got)
+	}
+	if got := decoded[controlled](f.t, f.ask(leaf.Conn(), "qcon.advertise", "")); !got.OK || got.Server != f.hub.WebsocketURL() || got.Warning != "" {
+		f.t.Errorf("moving back is answered with %+v", got)
+	}
 	f.tab.until("the device is home again", `document.body.dataset.state === "online"`)
 	f.color("#0d9488")
 
 	// A laptop that is closed does not take its devices with it.
-	f.ask(f.hub.Conn(), "qcon.advertise", leaf.WebsocketURL())
+	f.ask(f.hub.Conn(), control, `{"move":"`+leaf.WebsocketURL()+`"}`)
 	f.tab.until("the device has moved again", `document.body.dataset.state === "moved"`)
 	leaf.Stop()
 	f.tab.until("the device went home by itself", `document.body.dataset.state === "online"`)
 
 	f.tab.click("#may-move")
-	if got := decoded[controlled](f.t, f.ask(f.hub.Conn(), "qcon.advertise", "ws://127.0.0.1:1")); got.OK || !strings.Contains(got.Error, "does not let") {
+	if got = decoded[controlled](f.t, f.ask(f.hub.Conn(), "qcon.advertise", "ws://127.0.0.1:1")); got.OK || !strings.Contains(got.Error, "does not let") {
 		f.t.Errorf("a device that must not be moved says %+v", got)
 	}
 }
@@ -404,8 +463,8 @@ func (f *fleet) pictures(name string) {
 	}{{"phone", 360, 740, false}, {"phone-dark", 360, 740, true}, {"desktop", 1280, 900, false}, {"desktop-dark", 1280, 900, true}} {
 		f.tab.size(s.width, s.height)
 		f.tab.dark(s.dark)
-		if wide := f.tab.get("document.documentElement.scrollWidth"); wide != float64(s.width) {
-			f.t.Errorf("%s at %d pixels is %v wide", name, s.width, wide)
+		if over := f.tab.get("document.documentElement.scrollWidth - document.documentElement.clientWidth"); over != float64(0) {
+			f.t.Errorf("%s at %d pixels is %v too wide", name, s.width, over)
 		}
 		if dir := os.Getenv("NATSKIT_PICTURES"); dir != "" {
 			f.tab.get("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")

@@ -159,6 +159,8 @@ func (b *chromium) call(ctx context.Context, session, method string, params, res
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	select {
 	case r, ok := <-ch:
 		switch {
@@ -185,7 +187,7 @@ type tab struct {
 // open shows url in a new tab of the given size in pixels, and returns when its script has run.
 func (b *chromium) open(url string, width, height int) *tab {
 	b.t.Helper()
-	p := &tab{chromium: b, ctx: testkit.Context(b.t)}
+	p := &tab{chromium: b, ctx: b.t.Context()}
 	var target struct{ TargetID string }
 	p.must(b.call(p.ctx, "", "Target.createTarget", map[string]any{"url": "about:blank"}, &target))
 	var attached struct{ SessionID string }
@@ -254,15 +256,18 @@ func (p *tab) text(selector string) string {
 // until waits for an expression to be true.
 func (p *tab) until(what, js string) {
 	p.t.Helper()
+	seen, holds := any(nil), false
 	defer func() {
-		if p.t.Failed() {
-			v, _ := p.eval(`document.body.dataset.state + "\n" + document.getElementById("join-error").textContent + "\n" + document.getElementById("log").innerText`)
-			p.t.Logf("the page: %v", v)
+		if !holds {
+			p.t.Logf("the page: %v\n%v", seen, p.complaints())
 		}
 	}()
-	testkit.Eventually(p.t, 60*time.Second, what, func() bool {
+	testkit.Eventually(p.t, 40*time.Second, what, func() bool {
 		v, err := p.eval(js)
-		return err == nil && v == true
+		if holds = err == nil && v == true; !holds {
+			seen, _ = p.eval(`document.body.dataset.state + "\n" + document.getElementById("join-error").textContent + "\n" + document.getElementById("log").innerText`)
+		}
+		return holds
 	})
 }
 

@@ -71,7 +71,7 @@ function config({ config, revision, error }) {
   $("config-revision").textContent = `revision ${revision}`;
   $("config-revision").hidden = revision === 0;
   survey.ask(config);
-  if (error !== "") log("bad", `configuration: ${error}`);
+  if (error !== "") log("bad", `configuration not applied: ${error}`);
   else log("good", revision === 0 ? "no configuration: the defaults are in force" : `configuration ${revision} is in force`);
 }
 
