@@ -23,8 +23,8 @@ import (
 
 const secret = "s3cr3t-for-devices"
 
-// fleet is a hub, the page and a browser that has it open.
-type fleet struct {
+// stage is a hub, the page and a browser that has it open.
+type stage struct {
 	t   *testing.T
 	hub *testkit.NATS
 	run *clitest.Running
@@ -32,10 +32,10 @@ type fleet struct {
 	tab *tab
 }
 
-func newFleet(t *testing.T) *fleet {
+func newStage(t *testing.T) *stage {
 	t.Helper()
 	b := newChromium(t)
-	f := &fleet{t: t, hub: testkit.Server(t, testkit.WithName("hub"), testkit.WithToken(secret), testkit.WithWebsocket())}
+	f := &stage{t: t, hub: testkit.Server(t, testkit.WithName("hub"), testkit.WithToken(secret), testkit.WithWebsocket())}
 	testkit.Stream(t, f.hub.JS(), jetstream.StreamConfig{Name: "survey", Subjects: []string{"survey.>"}})
 	testkit.KV(t, f.hub.JS(), jetstream.KeyValueConfig{Bucket: "config"})
 	testkit.KV(t, f.hub.JS(), jetstream.KeyValueConfig{Bucket: "qcon_state"})
@@ -45,7 +45,7 @@ func newFleet(t *testing.T) *fleet {
 }
 
 // serve starts the page and learns its address as a script would.
-func (f *fleet) serve(flags string) {
+func (f *stage) serve(flags string) {
 	f.t.Helper()
 	f.run = clitest.New(f.t, Command()).Start("page --listen 127.0.0.1:-1 --json --label site=north --websocket " + f.hub.WebsocketURL() + " " + flags).Says("devices join")
 	var said serving
@@ -56,7 +56,7 @@ func (f *fleet) serve(flags string) {
 }
 
 // join signs in as a person does.
-func (f *fleet) join() {
+func (f *stage) join() {
 	f.t.Helper()
 	f.tab.fill("#secret", secret)
 	f.tab.press("Enter", 13)
@@ -64,7 +64,7 @@ func (f *fleet) join() {
 }
 
 // ask is the answer to a request, or nil when nobody answers.
-func (f *fleet) ask(nc *nats.Conn, subject, body string) *nats.Msg {
+func (f *stage) ask(nc *nats.Conn, subject, body string) *nats.Msg {
 	f.t.Helper()
 	m, err := nc.Request(subject, []byte(body), 10*time.Second)
 	if err != nil {
@@ -74,7 +74,7 @@ func (f *fleet) ask(nc *nats.Conn, subject, body string) *nats.Msg {
 }
 
 // silent asserts that nobody answers: the device has taken the request when it has answered a later one.
-func (f *fleet) silent(nc *nats.Conn, subject, body string) {
+func (f *stage) silent(nc *nats.Conn, subject, body string) {
 	f.t.Helper()
 	reply := nats.NewInbox()
 	answers := testkit.Subscribe(f.t, nc, reply)
@@ -107,7 +107,7 @@ type info struct {
 
 func TestBrowserIsADevice(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t)
+	f := newStage(t)
 	f.wrongToken()
 	f.join()
 	f.questions()
@@ -128,7 +128,7 @@ func TestBrowserIsADevice(t *testing.T) {
 	}
 }
 
-func (f *fleet) wrongToken() {
+func (f *stage) wrongToken() {
 	f.t.Helper()
 	f.pictures("join")
 	f.tab.fill("#secret", "wrong")
@@ -136,7 +136,7 @@ func (f *fleet) wrongToken() {
 	f.tab.until("the refusal is told", `document.getElementById("join-error").innerText.includes("does not accept these credentials")`)
 }
 
-func (f *fleet) questions() {
+func (f *stage) questions() {
 	f.t.Helper()
 	nc := f.hub.Conn()
 	all := decoded[info](f.t, f.ask(nc, "qcon.device_info", ""))
@@ -169,7 +169,7 @@ func (f *fleet) questions() {
 	}
 }
 
-func (f *fleet) service() {
+func (f *stage) service() {
 	f.t.Helper()
 	nc := f.hub.Conn()
 	id := ""
@@ -202,7 +202,7 @@ func (f *fleet) service() {
 	}
 }
 
-func (f *fleet) nickname() {
+func (f *stage) nickname() {
 	f.t.Helper()
 	before := string(f.ask(f.hub.Conn(), "qcon.nickname", "").Data)
 	if shown := f.tab.get(`document.getElementById("nickname").value`); before == "" || shown != before {
@@ -221,7 +221,7 @@ func (f *fleet) nickname() {
 	f.tab.press("Enter", 13)
 }
 
-func (f *fleet) metrics() {
+func (f *stage) metrics() {
 	f.t.Helper()
 	sub := testkit.Subscribe(f.t, f.hub.Conn(), "metrics.hub.*")
 	type metric struct {
@@ -254,7 +254,7 @@ const drawn = `(() => {
 	return n > 20;
 })()`
 
-func (f *fleet) put(key, value string) {
+func (f *stage) put(key, value string) {
 	f.t.Helper()
 	kv, err := f.hub.JS().KeyValue(testkit.Context(f.t), "config")
 	if err == nil {
@@ -265,7 +265,7 @@ func (f *fleet) put(key, value string) {
 	}
 }
 
-func (f *fleet) del(key string) {
+func (f *stage) del(key string) {
 	f.t.Helper()
 	kv, err := f.hub.JS().KeyValue(testkit.Context(f.t), "config")
 	if err == nil {
@@ -276,12 +276,12 @@ func (f *fleet) del(key string) {
 	}
 }
 
-func (f *fleet) color(want string) {
+func (f *stage) color(want string) {
 	f.t.Helper()
 	f.tab.until("the chart's colour is "+want, fmt.Sprintf(`document.getElementById("chart").dataset.color === %q`, want))
 }
 
-func (f *fleet) configuration() {
+func (f *stage) configuration() {
 	f.t.Helper()
 	id := decoded[info](f.t, f.ask(f.hub.Conn(), "qcon.device_info", "")).ID
 	f.color("")
@@ -318,20 +318,22 @@ func (f *fleet) configuration() {
 }
 
 // reported asserts what the device has told in the bucket of states.
-func (f *fleet) reported(id, color string) {
+func (f *stage) reported(id, color string) {
 	f.t.Helper()
 	ctx := testkit.Context(f.t)
 	kv, err := f.hub.JS().KeyValue(ctx, "qcon_state")
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	var state struct {
+	type told struct {
 		ID       string
 		Revision uint64
 		Keys     map[string]uint64
 		Config   map[string]any
 	}
+	var state told
 	testkit.Eventually(f.t, 60*time.Second, "the device tells what it has applied", func() bool {
+		state = told{}
 		e, err := kv.Get(ctx, "config."+id)
 		return err == nil && json.Unmarshal(e.Value(), &state) == nil && state.Config["chart_color"] == color
 	})
@@ -346,7 +348,7 @@ func (f *fleet) reported(id, color string) {
 
 const count = `document.querySelector('[data-question="%s"] [data-answer="%s"]')?.dataset.count === "%d"`
 
-func (f *fleet) survey() {
+func (f *stage) survey() {
 	f.t.Helper()
 	nc := f.hub.Conn()
 	for _, answer := range []string{"Go", "Go", "Go", "Rust", "<b>x</b>"} {
@@ -367,7 +369,7 @@ func (f *fleet) survey() {
 	f.tab.until("the other question counts", fmt.Sprintf(count, "mood", "great", 3))
 }
 
-func (f *fleet) restart() {
+func (f *stage) restart() {
 	f.t.Helper()
 	f.hub.Stop()
 	f.tab.until("the loss is shown", `document.body.dataset.state === "away"`)
@@ -381,7 +383,7 @@ func (f *fleet) restart() {
 	f.tab.until("the history is counted again", fmt.Sprintf(count, "lang", "Go", 4))
 }
 
-func (f *fleet) moves() {
+func (f *stage) moves() {
 	f.t.Helper()
 	leaf := testkit.Server(f.t, testkit.WithName("laptop"), testkit.WithToken(secret), testkit.WithWebsocket())
 	type controlled struct {
@@ -441,7 +443,7 @@ func (f *fleet) moves() {
 	}
 }
 
-func (f *fleet) leaves() {
+func (f *stage) leaves() {
 	f.t.Helper()
 	f.tab.do("Page.reload", nil)
 	f.tab.until("a reload joins again", `document.body?.dataset.ready === "yes" && document.body.dataset.state === "online"`)
@@ -454,7 +456,7 @@ func (f *fleet) leaves() {
 }
 
 // pictures writes screenshots for people to look at, into $NATSKIT_PICTURES when that is set, and checks that nothing is cut off.
-func (f *fleet) pictures(name string) {
+func (f *stage) pictures(name string) {
 	f.t.Helper()
 	for _, s := range []struct {
 		name          string

@@ -271,21 +271,20 @@ func (p *tab) until(what, js string) {
 	})
 }
 
-// click presses an element as a finger would: it must be visible and not covered.
+// click presses an element that a finger could press: it is visible and not covered. Looking and pressing are one step, so that
+// nothing moves in between.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	at, ok := p.get(fmt.Sprintf(`(() => {
+	hit := p.get(fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
-		if (!e) return null;
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect();
-		return [r.x + r.width / 2, r.y + r.height / 2];
-	})()`, selector)).([]any)
-	if !ok {
-		p.t.Fatalf("there is no %s to click", selector)
-	}
-	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		p.do("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
+		e?.scrollIntoView({block: "center", behavior: "instant"});
+		const r = e?.getBoundingClientRect();
+		if (!r || !e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2))) return false;
+		e.click();
+		return true;
+	})()`, selector))
+	if hit != true {
+		p.t.Fatalf("%s is not there to click", selector)
 	}
 }
 

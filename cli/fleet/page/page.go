@@ -3,7 +3,6 @@ package page
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -123,7 +122,7 @@ func runPage(ctx context.Context, e *env.Env, o pageOptions) error {
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
 	if err != nil {
-		return fail.Hint(fmt.Errorf("page on %s: %w", o.listen, err), "nats fleet page --listen 127.0.0.1:-1 takes a free port")
+		return fail.Newf(fail.Failure, "page on %s: %w", o.listen, err).WithHint("nats fleet page --listen 127.0.0.1:-1 takes a free port")
 	}
 	site, err := newSite(settings{
 		Websocket: socket, Service: o.service, Bucket: o.bucket, Survey: o.survey, Metrics: o.metrics, Labels: o.labels, Version: e.Build.Version,
