@@ -13,10 +13,11 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/streamcmd"
 )
 
 type findOptions struct {
-	flags jscmd.QueryFlags
+	flags streamcmd.Flags
 	names bool
 }
 
