@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 	c := clitest.New(t, Command()).Server(strict.URL())
 	c.Fails(fail.Unreachable, "rtt", "certificate", "--tlsca FILE")
 	c = c.Env("NATS_CA", strict.CAFile())
-	c.Fails(fail.Unreachable, "rtt", "certificate", "--tlscert FILE")
+	c.Fails(fail.Unreachable, "rtt", "--tlscert FILE")
 	c.OK("rtt --tlscert " + strict.CertFile() + " --tlskey " + strict.KeyFile())
 	plain := testkit.Server(t)
 	clitest.New(t, Command()).Server(strings.Replace(plain.URL(), "nats://", "tls://", 1)).Fails(fail.Unreachable, "rtt", "nats: hint:")

@@ -31,6 +31,8 @@ func wayOut(err error) string {
 	}
 	text := err.Error()
 	switch {
+	case errors.Is(err, nats.ErrTLS) && strings.Contains(text, "after TLS handshake"):
+		return "the server may want a certificate of its clients: --tlscert FILE and --tlskey FILE"
 	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: bad certificate"):
 		return "the server wants a certificate of its clients: --tlscert FILE and --tlskey FILE"
 	case strings.Contains(text, "tls: unknown certificate authority"), strings.Contains(text, "tls: unknown authority"):
