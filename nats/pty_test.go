@@ -162,6 +162,7 @@ func TestTerminalSubScreens(t *testing.T) {
 		t.Error("the graph is not on a screen of its own")
 	}
 	term.Resize(60, 24)
+	srv.AwaitInterest("foo")
 	testkit.Publish(t, srv.Conn(), "foo", 3, "x")
 	term.ExpectScreen("╭", 20*time.Second) // the line goes up
 	term.Send("\x03")
@@ -170,6 +171,7 @@ func TestTerminalSubScreens(t *testing.T) {
 	}
 
 	term = terminal(t, srv.URL(), "sub", "rp.>", "--report-subjects")
+	srv.AwaitInterest("rp.a")
 	srv.AwaitInterest("rp.a")
 	testkit.Publish(t, srv.Conn(), "rp.a", 4, "x")
 	term.ExpectScreen("Active Subjects Report", 20*time.Second)
