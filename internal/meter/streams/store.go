@@ -45,6 +45,7 @@ type storeOutlet struct {
 	popped int
 	first  int64       // number of queue[popped]
 	wake   func() bool // what the sender waits for, nil while it does not
+	roomy  func() bool // half of the window is empty
 	sent   int64       // number of the next message
 	window int64       // messages that may be on their way
 	told   bool        // fast: the server has said how often it acknowledges
@@ -82,6 +83,7 @@ func dialStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet,
 	o := &storeOutlet{w: w, spec: s, mode: s.Kind, conn: conn, out: conn.Writer(), inbox: crew.NewInbox(opts.InboxPrefix),
 		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.Index) + "-", window: int64(max(s.Stream.Batch, 1))}
 	o.more = sync.NewCond(&o.mu)
+	o.roomy = func() bool { return o.owing() <= o.window/2 }
 	switch o.mode {
 	case crew.ModeSync:
 		o.window = 1
@@ -195,7 +197,7 @@ func (o *storeOutlet) room() error {
 	if err := o.out.Flush(); err != nil {
 		return o.known(err)
 	}
-	return o.await(o.ctx, func() bool { return o.owing() <= o.window/2 })
+	return o.await(o.ctx, o.roomy)
 }
 
 // await waits until cond, which is called with the lock held, or the end of ctx.
