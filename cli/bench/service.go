@@ -52,6 +52,9 @@ With --throughput, --ramp or --steps a latency counts from when its request was 
 			if err := o.pacing.check(); err != nil {
 				return err
 			}
+			if err := o.checkHeader(); err != nil {
+				return err
+			}
 			return publishable(o.subject)
 		},
 		Run: func(ctx context.Context, e *env.Env, o requestOptions) error { return runRequest(ctx, e, *shared, o) },

@@ -15,25 +15,18 @@ import (
 func publish(ctx context.Context, w *crew.Worker) error { return crew.PublishTo(ctx, w, dialOutlet) }
 
 func dialOutlet(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
-	header, err := wire.AppendHeader(nil, g.Spec.Header)
-	if err != nil {
-		return nil, err
-	}
-	if len(g.Spec.Header) == 0 {
-		header = nil
-	}
 	if g.Spec.Engine == crew.NatsGo {
 		c, err := g.DialNats(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
-		return &natsOutlet{Client: c, header: g.Spec.Header}, nil
+		return &natsOutlet{Client: c}, nil
 	}
 	conn, err := g.DialWire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer(), header: header}
+	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer()}
 	if _, err := o.pub.Confirm(ctx); err != nil { // with the answer its reader is known to be at work: PINGs beside it are safe
 		o.Close()
 		return nil, err
@@ -48,6 +41,11 @@ type wireOutlet struct {
 	w      *wire.Writer
 	header []byte
 	frame  []byte
+}
+
+func (o *wireOutlet) Head(h nats.Header) (err error) {
+	o.header, err = wire.AppendHeader(o.header[:0], h)
+	return err
 }
 
 func (o *wireOutlet) Put(subject, body []byte, _ time.Duration, _ int) error {
@@ -106,6 +104,11 @@ func (o *wireOutlet) Close() {
 type natsOutlet struct {
 	*crew.Client
 	header nats.Header
+}
+
+func (o *natsOutlet) Head(h nats.Header) error {
+	o.header = h
+	return nil
 }
 
 func (o *natsOutlet) Put(subject, body []byte, _ time.Duration, _ int) error {

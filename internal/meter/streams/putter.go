@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/natskit/natskit/internal/meter"
 )
 
@@ -13,6 +14,8 @@ func (p *putter) Begin(ctx context.Context) {
 	p.ctx = ctx
 	p.w.Set(meter.Putting)
 }
+
+func (p *putter) Head(nats.Header) error { return nil } // values have none
 
 func (p *putter) Put(_, body []byte, from time.Duration, step int) error {
 	key := p.keys.key(p.w.Share.Offset + p.sent)

@@ -24,6 +24,7 @@ type natsStore struct {
 	js     jetstream.JetStream
 	prefix string
 	sent   int64
+	header nats.Header
 
 	batch []*nats.Msg
 	begun time.Duration
@@ -114,9 +115,14 @@ func (o *natsStore) Failed() error {
 	return o.bad
 }
 
+func (o *natsStore) Head(h nats.Header) error {
+	o.header = h
+	return nil
+}
+
 func (o *natsStore) Put(subject, body []byte, from time.Duration, step int) error {
 	m := &nats.Msg{Subject: string(subject), Data: append([]byte(nil), body...), Header: nats.Header{}}
-	for k, v := range o.spec.Header {
+	for k, v := range o.header { // the library adds to it
 		m.Header[k] = v
 	}
 	if o.spec.Stream.Dedup {
