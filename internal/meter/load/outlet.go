@@ -128,17 +128,10 @@ func (o *natsOutlet) Repeat(subject, body []byte, n int) error {
 			err = o.PublishMsg(&nats.Msg{Subject: name, Data: body, Header: o.header})
 		}
 		if err != nil {
-			return o.known(err)
+			return o.Known(err)
 		}
 	}
 	return nil
-}
-
-func (o *natsOutlet) known(err error) error {
-	if told := o.Failed(); told != nil {
-		return told
-	}
-	return err
 }
 
 // flush leaves the writing to nats.go's own goroutine, as an application does.
@@ -146,7 +139,7 @@ func (o *natsOutlet) Flush() error { return o.Failed() }
 
 func (o *natsOutlet) Ping(ctx context.Context) error {
 	if err := o.FlushWithContext(ctx); err != nil {
-		return o.known(err)
+		return o.Known(err)
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func (r *requester) wire(ctx context.Context) error {
 	if err := ask(); err != nil {
 		return err
 	}
-	return c.Read(ctx, wire.Handler{Msg: func(m *wire.Msg) error {
+	return crew.Known(ctx, c, c.Read(ctx, wire.Handler{Msg: func(m *wire.Msg) error {
 		last, err := r.replied(ctx, m.Header, m.Payload)
 		if err != nil {
 			return err
@@ -193,7 +193,7 @@ func (r *requester) wire(ctx context.Context) error {
 			return wire.ErrStop
 		}
 		return ask()
-	}})
+	}}))
 }
 
 func (r *requester) natsGo(ctx context.Context) error {
@@ -230,6 +230,9 @@ func (r *requester) natsGo(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		m, err := r.once(ctx, c)
+		if errors.Is(err, nats.ErrNoResponders) {
+			return c.Known(err)
+		}
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,9 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 	})
 	defer watch.Wait()
 	defer close(stop)
-	err = work(r, ctx)
+	if err = work(r, ctx); err != nil && context.Cause(ctx) == nil && !crew.IsIdle(err) {
+		err = c.Known(err)
+	}
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return cause
 	}

@@ -22,10 +22,7 @@ func (p *putter) Put(_, body []byte, from time.Duration, step int) error {
 	ctx, cancel := context.WithTimeout(p.ctx, p.w.Group.World.Timeout)
 	defer cancel()
 	if _, err := p.kv.Put(ctx, key, body); err != nil {
-		if told := p.Failed(); told != nil {
-			err = told
-		}
-		return fmt.Errorf("putting key '%s': %w", key, err)
+		return fmt.Errorf("putting key '%s': %w", key, p.Known(err))
 	}
 	p.sent++
 	now := p.w.Run().Now()

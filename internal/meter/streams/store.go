@@ -111,6 +111,7 @@ func (o *storeOutlet) Begin(ctx context.Context) {
 	o.stop = stop
 	o.reader.Go(func() {
 		err := o.conn.Read(reading, wire.Handler{Msg: o.acknowledged})
+		err = crew.Known(reading, o.conn, err)
 		if reading.Err() == nil {
 			o.fail(err)
 		}
