@@ -105,6 +105,9 @@ func runServe(ctx context.Context, e *env.Env, shared common, o serveOptions) er
 	s := shared.spec("service serve")
 	s.Subject = o.subject
 	s.Wait, s.Idle, s.Messages = 0, 0, 0
+	if err := reachable(e, shared, s); err != nil {
+		return err
+	}
 	args := base(s)
 	args["sleep"], args["subject"], args["msgs"] = shared.sleep, o.subject, count(shared.msgs)
 	shared.progress = false
