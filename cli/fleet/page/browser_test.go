@@ -131,6 +131,13 @@ func TestBrowserIsADevice(t *testing.T) {
 func (f *stage) wrongToken() {
 	f.t.Helper()
 	f.pictures("join")
+	f.tab.fill("#server", strings.Replace(testkit.Dead(f.t), "nats:", "ws:", 1))
+	f.tab.click("#join-button")
+	f.tab.until("a dead server is told", `document.getElementById("join-error").innerText.includes("nobody answers there")`)
+	f.tab.fill("#server", "nats://127.0.0.1:4222")
+	f.tab.click("#join-button")
+	f.tab.until("a URL for other programs is told", `document.getElementById("join-error").innerText.includes("not to nats://")`)
+	f.tab.fill("#server", f.hub.WebsocketURL())
 	f.tab.fill("#secret", "wrong")
 	f.tab.click("#join-button")
 	f.tab.until("the refusal is told", `document.getElementById("join-error").innerText.includes("does not accept these credentials")`)

@@ -3,6 +3,7 @@
 
 import { matches } from "./expression.js";
 import { isObject, mergePatch } from "./rules.js";
+import { gone, missing } from "./stream.js";
 
 const RETRY = 3000; // milliseconds until a bucket that is not there is looked for again
 const AGAIN = 30000; // milliseconds until the state that could not be told is told again
@@ -51,6 +52,7 @@ export class ConfigFollower {
       }
       this.watcher = watcher;
       this.trouble("");
+      gone(this.nc, `KV_${this.bucket}`, current).then(() => current() && this.start());
       for await (const e of watcher) {
         if (!current()) return;
         take(values, e);
@@ -110,7 +112,7 @@ function take(values, entry) {
 }
 
 function reason(err, bucket) {
-  if (err?.api_error?.err_code === 10059 || /stream not found/.test(err?.message)) return `no bucket ${bucket} on this server`;
+  if (missing(err)) return `no bucket ${bucket} on this server`;
   if (err?.code === "503") return "no JetStream on this server";
   return `bucket ${bucket}: ${err?.message ?? err}`;
 }

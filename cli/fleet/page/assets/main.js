@@ -67,12 +67,14 @@ function config({ config, revision, error }) {
   const color = typeof config.chart_color === "string" && CSS.supports("color", config.chart_color) ? config.chart_color : "";
   chart.color(color);
   $("chart").dataset.color = color;
-  $("config-json").textContent = JSON.stringify(config, null, 2);
+  const text = JSON.stringify(config, null, 2);
+  const same = text === $("config-json").textContent && $("config-revision").textContent.endsWith(` ${revision}`);
+  $("config-json").textContent = text;
   $("config-revision").textContent = `revision ${revision}`;
   $("config-revision").hidden = revision === 0;
   survey.ask(config);
   if (error !== "") log("bad", `configuration not applied: ${error}`);
-  else log("good", revision === 0 ? "no configuration: the defaults are in force" : `configuration ${revision} is in force`);
+  else if (!same) log("good", revision === 0 ? "no configuration: the defaults are in force" : `configuration ${revision} is in force`);
 }
 
 function describe() {

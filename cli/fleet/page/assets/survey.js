@@ -2,6 +2,7 @@
 
 import { headers, nuid } from "./nats.js";
 import { clean, isObject } from "./rules.js";
+import { gone } from "./stream.js";
 
 const RETRY = 5000; // milliseconds until a stream that is not there is looked for again
 const MOST_QUESTIONS = 30;
@@ -107,7 +108,7 @@ export class SurveyFollower {
       this.drop();
       this.messages = messages;
       this.begin("");
-      this.watch(messages, round);
+      gone(this.nc, this.name, current).then(() => current() && this.start());
       for await (const m of messages) {
         if (!current()) return;
         this.count(m);
@@ -124,14 +125,6 @@ export class SurveyFollower {
       this.live = this.nc.subscribe(`${this.name}.>`, { callback: (err, m) => err === null && this.count(m) });
     }
     this.timer = setTimeout(() => current() && this.follow(round), RETRY);
-  }
-
-  /** A stream that was deleted sends nothing more and its messages never end by themselves. */
-  async watch(messages, round) {
-    for await (const s of await messages.status()) {
-      if (round !== this.round) return;
-      if (s.type === "stream_not_found") messages.stop();
-    }
   }
 
   begin(trouble) {

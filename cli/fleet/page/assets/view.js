@@ -73,7 +73,7 @@ export class SurveyView {
     counts.forEach(([answer, n], i) => {
       const row = this.row(card, q.question, answer);
       const share = total === 0 ? 0 : n / total;
-      set(row.count, total === 0 ? "" : `${n} · ${Math.round(share * 100)} %`);
+      set(row.count, total === 0 ? "" : n === 0 ? "0" : `${n} · ${Math.round(share * 100)} %`);
       row.button.style.setProperty("--share", String(share));
       row.button.dataset.count = String(n);
       row.button.setAttribute("aria-pressed", String(answer === mine));
