@@ -79,6 +79,9 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	l.begin()
 	d.changed.signal()
 	d.wg.Go(d.out.run)
+	if o.Spool != nil {
+		d.wg.Go(d.forward)
+	}
 	if d.commands != nil {
 		d.wg.Go(d.commands.work)
 		d.wg.Go(d.commands.tell)

@@ -47,6 +47,8 @@ type Options struct {
 	Delay time.Duration
 	// Buffer is how many metrics are kept while they cannot be sent; the oldest beyond it are given up.
 	Buffer int
+	// Spool keeps metrics in a stream of the device's own server, from where they are forwarded; nil publishes them as they are.
+	Spool *Spool
 	// Usage is the load of the processors and the memory in use, in bytes; nil means neither is known.
 	Usage func() (load float64, memory uint64)
 
@@ -75,6 +77,9 @@ func (o *Options) complete() error {
 	}
 	if err := fleet.CheckID(o.Info.ID); err != nil {
 		return err
+	}
+	if o.Spool != nil && (o.Spool.Stream == "" || o.Spool.Hub == "") {
+		return errors.New("a spool needs the name of its stream and the domain of the hub")
 	}
 	if o.Bucket == "" {
 		o.Bucket = fleet.DefaultBucket
