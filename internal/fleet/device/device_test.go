@@ -274,6 +274,31 @@ func TestMoves(t *testing.T) {
 	testkit.Eventually(t, within, "home when the leaf node died", func() bool { return d.Info().Server == "test" })
 }
 
+// TestMovesWithItsCredentials goes to another server with the token of its own, and to one that wants another with that.
+func TestMovesWithItsCredentials(t *testing.T) {
+	home := testkit.Server(t, testkit.WithToken("s3cr3t"), testkit.WithName("home"))
+	same := testkit.Server(t, testkit.WithToken("s3cr3t"), testkit.WithName("same"))
+	other := testkit.Server(t, testkit.WithToken("0th3r"), testkit.WithName("other"))
+	o := options(home.AuthURL(), "d1")
+	d := start(t, o)
+	var c fleet.Controlled
+	ask(t, home.Conn(), "qcon.advertise", other.URL(), &c)
+	if c.OK || strings.Contains(c.Error, "s3cr3t") || d.Info().Server != "home" {
+		t.Errorf("%+v", c)
+	}
+	ask(t, home.Conn(), "qcon.advertise", same.URL(), &c)
+	if !c.OK || c.Server != same.URL() {
+		t.Errorf("%+v", c)
+	}
+	c = fleet.Controlled{}
+	ask(t, same.Conn(), "qcon.advertise", other.AuthURL(), &c)
+	if !c.OK || c.Server != other.URL() || d.Info().Server != "other" {
+		t.Errorf("%+v", c)
+	}
+	ask(t, other.Conn(), "qcon.advertise", "", nil)
+	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "home" })
+}
+
 func TestJoinsLater(t *testing.T) {
 	srv := testkit.Server(t, testkit.WithToken("s3cr3t"))
 	url := srv.AuthURL()

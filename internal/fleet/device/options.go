@@ -36,6 +36,8 @@ type Options struct {
 
 	// Conn is how to connect: servers, identity, TLS, name. What concerns reconnecting is set by the device: it never gives up.
 	Conn nats.Options
+	// Away is the same for servers that the device is moved to, as far as their URLs do not say otherwise; nil is Conn.
+	Away *nats.Options
 	// NoWait makes Start fail when no server can be reached at first.
 	NoWait bool
 	// Grace is how long a device that was moved waits for its new server to come back before it goes home.

@@ -96,7 +96,6 @@ func (s *Server) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	o := s.Conn(nats.GetDefaultOptions())
-	o.Token, o.User, o.Password = s.o.Token, s.o.User, s.o.Password
 	nc, err := o.Connect()
 	if err != nil {
 		return err
@@ -120,9 +119,11 @@ func (s *Server) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Conn makes connections go to the server, within the process.
+// Conn makes connections go to the server, within the process and with what it demands.
 func (s *Server) Conn(o nats.Options) nats.Options {
 	o.InProcessServer, o.Url, o.Servers, o.CustomDialer, o.Secure, o.TLSConfig = s.srv, "", []string{nats.DefaultURL}, nil, false, nil
+	o.UserJWT, o.SignatureCB, o.Nkey, o.UserInfo, o.TokenHandler = nil, nil, "", nil, nil
+	o.Token, o.User, o.Password = s.o.Token, s.o.User, s.o.Password
 	return o
 }
 
