@@ -257,7 +257,9 @@ func TestMoves(t *testing.T) {
 	if !c.OK || c.Server != leaf.URL() || !strings.Contains(c.Warning, "no bucket config") {
 		t.Errorf("%+v", c)
 	}
-	testkit.Eventually(t, within, "the trouble", func() bool { return d.Info().Server == "leaf" && strings.Contains(d.Info().Trouble, "bucket config") })
+	testkit.Eventually(t, within, "the trouble", func() bool {
+		return d.Info().Server == "leaf" && strings.Contains(d.Info().Trouble, "bucket config") && d.State().Error == d.Info().Trouble
+	})
 	var info fleet.Info
 	testkit.Eventually(t, within, "the device's word through the leaf node", func() bool {
 		m, err := nc.Request("qcon.device_info", nil, time.Second)
@@ -268,7 +270,7 @@ func TestMoves(t *testing.T) {
 	if !c.OK || c.Server != hub.URL() || c.Warning != "" {
 		t.Errorf("%+v", c)
 	}
-	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "test" && d.Info().Trouble == "" })
+	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "test" && d.Info().Trouble == "" && d.State().Error == "" })
 	ask(t, nc, "qcon.advertise", leaf.URL(), nil)
 	leaf.Stop()
 	testkit.Eventually(t, within, "home when the leaf node died", func() bool { return d.Info().Server == "test" })

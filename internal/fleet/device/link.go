@@ -120,7 +120,7 @@ func (l *link) disconnected(err error) {
 	}
 	l.d.changed.signal()
 	if l.away != "" {
-		l.d.wg.Go(func() { l.d.strand(l) })
+		l.d.spawn(func() { l.d.strand(l) })
 	}
 }
 
