@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/fleet/device"
 	"github.com/natskit/natskit/internal/fleet/device/apply"
+	"github.com/natskit/natskit/internal/fleet/device/edge"
 	"github.com/natskit/natskit/internal/fleet/device/facts"
 	"github.com/natskit/natskit/internal/fleet/device/journal"
 	"github.com/natskit/natskit/internal/payload"
@@ -37,6 +38,8 @@ type agentOptions struct {
 	allow       []string
 	outputLimit int64
 	commandTime time.Duration
+
+	leaf leafOptions
 }
 
 func agentVerb() command.Node {
@@ -47,12 +50,15 @@ func agentVerb() command.Node {
 
 Where a stream takes the metrics, each is sent until the stream has it, in order, and stored once. While no server can be reached they wait, up to --buffer of them.
 
-Commands from the stream SERVICE_commands are refused unless --allow names their program: a pattern without a slash is for programs that are named alone and found in $PATH, one with slashes is for absolute paths; * stands for anything but a slash. They run one after the other, each at most once, also when the agent is killed meanwhile, and never through a shell, without the credentials of the agent in their environment. An interpreter or a shell on the list allows everything that it can do.`,
+Commands from the stream SERVICE_commands are refused unless --allow names their program: a pattern without a slash is for programs that are named alone and found in $PATH, one with slashes is for absolute paths; * stands for anything but a slash. They run one after the other, each at most once, also when the agent is killed meanwhile, and never through a shell, without the credentials of the agent in their environment. An interpreter or a shell on the list allows everything that it can do.
+
+With --leaf DIR the agent runs a leaf node of its own and is a client of that alone. Metrics go into the stream metrics there and are forwarded to the hub in their order, each once; who asks on the leaf node or at the hub gets an answer, and nothing is lost while the hub is away. Configuration and commands come from the JetStream domain of the hub: --js-domain, cloud unless given.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: joined{},
 		Examples: []command.Example{
 			{Line: "nats fleet agent --state ./device --label site=north", Says: "joined", About: "A device with a label"},
 			{Line: "nats fleet agent --state ./device --config-file ./config.json --allow uptime --allow '/usr/local/bin/*'", Says: "joined", About: "Configuration goes into a file, and some programs may be run"},
+			{Line: "nats fleet agent --state ./device --leaf ./leaf --id d1", Says: "joined", About: "With a leaf node beside it"},
 			{Line: "nats fleet agent --state ./device --config-hook 'systemctl reload chart' --json", Says: `"id"`, About: "A command is told of each configuration"},
 		},
 		Bind: bindAgent, Check: checkAgent, Run: runAgent,
@@ -70,6 +76,7 @@ func bindAgent(c *fisk.CmdClause, o *agentOptions) {
 	c.Flag("config-hook", "Command to run on each change, the configuration on its standard input; when it fails the one before stays").PlaceHolder("COMMAND").StringVar(&o.configHook)
 	c.Flag("allow", "Program that commands may run, a pattern; none unless given").PlaceHolder("PROGRAM").StringsVar(&o.allow)
 	c.Flag("output-limit", "How much of each output of a command is kept").Default("64KiB").SetValue(flagval.NewBytes(&o.outputLimit).Min(0).Max(mostOutput))
+	o.leaf.bind(c)
 	c.Flag("command-timeout", "The longest a command may run").Default("5m").SetValue(flagval.NewDuration(&o.commandTime).Positive())
 }
 
@@ -84,6 +91,9 @@ func checkAgent(o *agentOptions) error {
 	}
 	if err := device.Allow(o.allow).Check(); err != nil {
 		return fail.Usagef("--allow: %w", err)
+	}
+	if err := o.leaf.check(); err != nil {
+		return err
 	}
 	if o.configHook != "" {
 		var err error
@@ -126,6 +136,14 @@ func (o *agentOptions) run(ctx context.Context, e *env.Env) (err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	o.equip(e, dir, &opts, log)
+	if o.leaf.dir != "" {
+		srv, serr := o.leaf.start(ctx, e, opts.Info.ID, opts.Conn)
+		if serr != nil {
+			return serr
+		}
+		defer func() { err = errors.Join(err, srv.Stop(context.WithoutCancel(ctx))) }()
+		beside(e, &opts, srv)
+	}
 	d, err := device.Start(ctx, opts)
 	if err != nil {
 		return e.Nats.Explain(err)
@@ -156,6 +174,18 @@ func (o *agentOptions) run(ctx context.Context, e *env.Env) (err error) {
 	<-ctx.Done()
 	e.Say("Stopping")
 	return nil
+}
+
+// beside makes the device a client of the leaf node.
+func beside(e *env.Env, o *device.Options, srv *edge.Server) {
+	if o.Domain == "" {
+		o.Domain = defaultHub
+	}
+	away := o.Conn
+	o.Conn, o.Away, o.Spool = srv.Conn(away), &away, srv.Spool()
+	if url := srv.URL(); url != "" {
+		e.Say("Leaf node listening on %s", url)
+	}
 }
 
 // identify is who the device is.

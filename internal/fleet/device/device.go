@@ -35,12 +35,12 @@ type Device struct {
 	closed   bool
 	info     fleet.Info
 	state    fleet.ConfigState
-	wanted   *wanted // what the configuration says, nil before any was read
-	sent     uint64  // by links that are gone
+	sent     uint64 // by links that are gone
 	received uint64
 	news     pulse // info or state changed
 
 	applying sync.Mutex
+	inForce  bool // what state says was applied last; guarded by applying
 	out      *outbox
 	rtt      atomic.Int64 // nanoseconds
 	commands *commands    // nil takes none
@@ -79,6 +79,9 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	l.begin()
 	d.changed.signal()
 	d.wg.Go(d.out.run)
+	if o.Spool != nil {
+		d.wg.Go(d.forward)
+	}
 	if d.commands != nil {
 		d.wg.Go(d.commands.work)
 		d.wg.Go(d.commands.tell)
@@ -176,13 +179,27 @@ func (d *Device) Traffic() (sent, received uint64) {
 func (d *Device) trouble(text string) {
 	d.mu.Lock()
 	same := d.info.Trouble == text
-	d.info.Trouble = text
+	if !same {
+		d.info.Trouble = text
+		if text != "" {
+			d.state.Error, d.state.Time = text, d.o.Clock.Now()
+		}
+	}
 	d.mu.Unlock()
 	if !same {
 		if text != "" {
 			d.o.Say("%s", text)
 		}
 		d.news.signal()
+	}
+}
+
+// spawn runs f beside the device, unless that ends.
+func (d *Device) spawn(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.wg.Go(f)
 	}
 }
 
