@@ -1,0 +1,163 @@
+package sub
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/testkit"
+)
+
+// faults is how many random moments a fault is tried at.
+func faults() int {
+	if os.Getenv("NATSKIT_SOAK") != "" {
+		return 20
+	}
+	return 3
+}
+
+// tripwire is an output that says when it has taken a number of lines, and takes no more until it is told to go on.
+type tripwire struct {
+	lines   int // before it trips
+	tripped chan struct{}
+	on      chan struct{}
+
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func newTripwire(lines int) *tripwire {
+	return &tripwire{lines: lines, tripped: make(chan struct{}), on: make(chan struct{})}
+}
+
+func (w *tripwire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	w.buf.Write(p)
+	trips := false
+	if w.lines > 0 {
+		w.lines -= bytes.Count(p, []byte("\n"))
+		trips = w.lines <= 0
+	}
+	w.mu.Unlock()
+	if trips {
+		close(w.tripped)
+		<-w.on
+	}
+	return len(p), nil
+}
+
+func (w *tripwire) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
+}
+
+// numbered is a server with a stream S of n messages, whose bodies are their numbers from 1 and some padding.
+func numbered(t *testing.T, n int) *testkit.NATS {
+	t.Helper()
+	srv := testkit.Server(t)
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
+	js := srv.JS()
+	pad := " " + strings.Repeat("x", 200)
+	for i := 1; i <= n; i++ {
+		if _, err := js.PublishAsync("s", []byte(strconv.Itoa(i)+pad)); err != nil {
+			t.Fatal(err)
+		}
+		if i%500 == 0 || i == n {
+			<-js.PublishAsyncComplete()
+		}
+	}
+	return srv
+}
+
+// inOrder fails the test unless out is the messages 1 to n, each once.
+func inOrder(t *testing.T, out string, n int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(lines) != n {
+		t.Errorf("%d messages, want %d", len(lines), n)
+	}
+	for i, l := range lines {
+		if number, _, _ := strings.Cut(l, " "); number != strconv.Itoa(i+1) {
+			t.Fatalf("message %d is %.20q", i+1, l)
+		}
+	}
+}
+
+// TestReplaySurvivesItsServer: the server goes away at a random moment and comes back; nothing is lost and nothing doubled.
+func TestReplaySurvivesItsServer(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	for i := range faults() {
+		mode := []string{"--all", "--direct"}[i%2]
+		at := 1 + rand.IntN(n-1)
+		t.Run(fmt.Sprintf("%s at %d", mode, at), func(t *testing.T) {
+			t.Parallel()
+			srv := numbered(t, n)
+			out, errs := newTripwire(at), newTripwire(0)
+			_, wait := slowly(t, srv.URL(), out, errs, "sub", "--stream", "S", mode, "--raw", "--count", strconv.Itoa(n))
+			<-out.tripped
+			if at%2 == 0 { // the reader is stuck meanwhile, or is not
+				close(out.on)
+				srv.Restart()
+			} else {
+				srv.Restart()
+				close(out.on)
+			}
+			if code := wait(); code != fail.OK {
+				t.Errorf("exit code %d: %s", code, errs.text())
+			}
+			inOrder(t, out.text(), n)
+		})
+	}
+}
+
+// TestReplayTellsWhereItStopped: a replay that cannot go on says with which sequence it ended, and that is what was written.
+func TestReplayTellsWhereItStopped(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	for _, row := range []struct {
+		name string
+		end  func(t *testing.T, srv *testkit.NATS, interrupt, wait func() fail.Code) fail.Code
+		code fail.Code
+		says string
+	}{
+		{"server killed, then interrupted", func(_ *testing.T, srv *testkit.NATS, interrupt, _ func() fail.Code) fail.Code {
+			srv.Stop()
+			return interrupt()
+		}, fail.OK, `The last message is sequence (\d+) of stream S`},
+		{"stream deleted", func(t *testing.T, srv *testkit.NATS, _, wait func() fail.Code) fail.Code {
+			if err := srv.JS().DeleteStream(t.Context(), "S"); err != nil {
+				t.Fatal(err)
+			}
+			return wait()
+		}, fail.NotFound, `after sequence (\d+): reading stream S: `},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			srv := numbered(t, n)
+			out, errs := newTripwire(1+rand.IntN(n/2)), newTripwire(0)
+			interrupt, wait := slowly(t, srv.URL(), out, errs, "sub", "--stream", "S", "--all", "--raw")
+			<-out.tripped
+			close(out.on)
+			if code := row.end(t, srv, interrupt, wait); code != row.code {
+				t.Errorf("exit code %d, want %d: %s", code, row.code, errs.text())
+			}
+			found := regexp.MustCompile(row.says).FindStringSubmatch(errs.text())
+			if found == nil {
+				t.Fatalf("stderr is %s", errs.text())
+			}
+			last, _ := strconv.Atoi(found[1])
+			inOrder(t, out.text(), last)
+		})
+	}
+}
