@@ -4,6 +4,8 @@ package fleettest
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +16,15 @@ import (
 	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/fleet/control"
 	"github.com/natskit/natskit/internal/fleet/device"
+	"github.com/natskit/natskit/internal/fleet/device/journal"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
 // Within is how long a test waits for what should take a moment.
 const Within = 30 * time.Second
 
-// Device starts a device on the servers at url and returns when it answers. It stops with the test.
+// Device starts a device on the servers at url and returns when it answers. It runs echo, false, sh and sleep when it is told to. It stops
+// with the test.
 func Device(t testing.TB, url, id string, change ...func(*device.Options)) *device.Device {
 	t.Helper()
 	conn := nats.GetDefaultOptions()
@@ -28,6 +32,12 @@ func Device(t testing.TB, url, id string, change ...func(*device.Options)) *devi
 	o := device.Options{Conn: conn, Interval: -1, Grace: 50 * time.Millisecond, Info: fleet.Info{
 		ID: id, Nickname: "nick-" + id, Model: "Box", OS: fleet.OS{Name: "Linux", Version: "6.1"}, Arch: "arm64", CPUs: 4, Memory: 8 << 30, Version: "1.0.0",
 	}}
+	log, err := journal.Open(filepath.Join(t.TempDir(), "journal"), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	o.Commands = &device.Commands{Journal: log, Allow: device.Allow{"echo", "false", "sh", "sleep"}, Environ: os.Environ()}
 	for _, c := range change {
 		c(&o)
 	}
