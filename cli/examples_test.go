@@ -36,7 +36,10 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 		if d.Command() == "account tls" {
 			c = c.Env("NATS_CA", srv.CAFile())
 		}
-		if d.Path[0] == "fleet" {
+		switch {
+		case d.Command() == "fleet mirror", d.Command() == "fleet source":
+			srv, _ = fleettest.Edge(t)
+		case d.Path[0] == "fleet":
 			fleettest.Populate(t, srv)
 		}
 		if d.Scope == command.System {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/contexts"
+	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
@@ -35,6 +36,8 @@ func Command() command.Node {
 					Nodes: func() []command.Node { return []command.Node{connectionsVerb(), statisticsVerb()} },
 				},
 				tlsVerb(),
+				backupcmd.Account(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup account"}),
+				backupcmd.RestoreAccount(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore account"}),
 			}
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/jsm.go"
 	archive "github.com/nats-io/jsm.go/backup"
 
+	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
@@ -20,11 +21,19 @@ import (
 func Command() command.Node {
 	return command.Group{
 		Meta: command.Meta{
-			Name: "backup", Short: "Look into, prove and edit backups",
-			Long: "The backup of a stream is a directory with its configuration and an archive of its messages and consumers. These commands need no server; archives of servers before 2.15 can only be restored.",
+			Name: "backup", Short: "Make, restore, prove and edit backups of streams",
+			Long: "The backup of a stream is a directory with its configuration, an archive of its messages and consumers, and a manifest with the SHA-256 of both. edit, info, validate and lookup need no server; archives of servers before 2.15 can only be restored.",
 		},
 		Nodes: func() []command.Node {
 			return []command.Node{
+				backupcmd.Stream(command.Meta{Name: "stream"}),
+				backupcmd.Account(command.Meta{Name: "account"}),
+				command.Group{
+					Meta: command.Meta{Name: "restore", Short: "Restore streams from their backups"},
+					Nodes: func() []command.Node {
+						return []command.Node{backupcmd.RestoreStream(command.Meta{Name: "stream"}), backupcmd.RestoreAccount(command.Meta{Name: "account"})}
+					},
+				},
 				editVerb(),
 				infoVerb(),
 				validateVerb(),

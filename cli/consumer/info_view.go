@@ -2,16 +2,13 @@ package consumer
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/consumers"
-	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -82,18 +79,7 @@ func viewConfig(p *render.Page, i api.ConsumerInfo) {
 	}
 	viewOwner(p, "Mirror Target", "_nats.mirror.", c.Metadata)
 	viewOwner(p, "Source Target", "_nats.src.", c.Metadata)
-	viewMetadata(p, c.Metadata)
-}
-
-func viewMetadata(p *render.Page, metadata map[string]string) {
-	meta := jsm.FilterServerMetadata(metadata)
-	if len(meta) == 0 {
-		return
-	}
-	p.Section("Metadata")
-	for _, k := range slices.Sorted(maps.Keys(meta)) {
-		p.Field(k, meta[k])
-	}
+	jscmd.ViewMetadata(p, c.Metadata)
 }
 
 // viewOwner tells which stream copies through the consumer.
@@ -149,71 +135,14 @@ func viewCluster(p *render.Page, c *api.ClusterInfo) {
 	p.Section("Cluster Information")
 	p.Field("Name", c.Name)
 	p.FieldIf(c.RaftGroup != "", "Raft Group", c.RaftGroup)
-	if c.Leader != "" && c.LeaderSince != nil {
-		p.Field("Leader", render.Sprintf("%s (%s)", c.Leader, render.Span(p.Options().Now.Sub(*c.LeaderSince))))
-	} else {
-		p.Field("Leader", c.Leader)
-	}
-	for _, r := range c.Replicas {
-		p.Field("Replica", replica(r))
-	}
-	if d := c.Desired; d != nil {
-		p.Indent(func() {
-			p.Section("Cluster Migration Status")
-			if s := d.Status; s != nil {
-				p.FieldIf(s.Description != "", "Status", s.Description)
-				p.FieldIf(s.Type != "", "Type", string(s.Type))
-				p.FieldIf(s.Err != "", "Error", render.Bad(s.Err))
-			}
-			p.Field("Created", render.Sprintf("%s (%s)", render.At(d.Created), render.Span(p.Options().Now.Sub(d.Created))))
-			peers := make(render.Lines, 0, len(d.Replicas))
-			for _, r := range d.Replicas {
-				name := r.Name
-				if r.Offline {
-					name += " (offline)"
-				}
-				peers = append(peers, name)
-			}
-			p.FieldIf(len(peers) > 0, "Desired Peers", peers)
-		})
-	}
-}
-
-func replica(r *api.PeerInfo) render.Cell {
-	format, args := "%s", []any{r.Name}
-	add := func(f string, a ...any) { format, args = format+", "+f, append(args, a...) }
-	if r.Current {
-		add("%s", render.Good("current"))
-	} else {
-		add("%s", render.Warn("outdated"))
-	}
-	if r.Offline {
-		add("%s", render.Bad("OFFLINE"))
-	}
-	if r.Active > 0 {
-		add("seen %s ago", render.Span(r.Active))
-	} else {
-		add("not seen")
-	}
-	if r.Pending {
-		add("(pending)")
-	}
-	switch {
-	case r.Lag == 1:
-		add("1 operation behind")
-	case r.Lag > 1:
-		add("%s operations behind", render.Count(r.Lag))
-	}
-	return render.Sprintf(format, args...)
+	jscmd.ViewPeers(p, c)
+	jscmd.ViewMigration(p, c.Desired, nil)
 }
 
 func viewState(p *render.Page, i api.ConsumerInfo) {
 	p.Section("State")
 	c := i.Config
-	if v := c.Metadata[api.JSMetaCurrentServerVersion]; v != "" {
-		p.Field("Host Version", v)
-		p.Field("Required API Level", fmt.Sprintf("%d hosted at level %s", js.LevelOf(c.Metadata), c.Metadata[api.JSMetaCurrentServerLevel]))
-	}
+	jscmd.ViewHost(p, c.Metadata)
 	p.Field("Last Delivered Message", place(p, i, i.Delivered, "Last delivery"))
 	p.FieldIf(c.AckPolicy != api.AckNone, "Acknowledgment Floor", place(p, i, i.AckFloor, "Last Ack"))
 	if c.MaxAckPending > 0 {

@@ -3,7 +3,6 @@ package consumer
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/choria-io/fisk"
@@ -87,7 +86,7 @@ func (l listing) View(p *render.Page) {
 		t.Row(render.Key(c.Name), c.ConsumerInfo.Config.Description, render.At(c.Created), render.Count(c.NumAckPending), render.Count(c.NumPending), lastDelivery(p, c))
 	}
 	if jscmd.Wordy(p) {
-		viewMissing(p, l.cover)
+		jscmd.ViewMissing(p, "Consumer", l.cover)
 	}
 }
 
@@ -100,48 +99,6 @@ func lastDelivery(p *render.Page, c consumers.Consumer) any {
 		return render.At(*last)
 	default:
 		return render.Span(max(asOf(p, c.ConsumerInfo).Sub(*last), 0))
-	}
-}
-
-// viewMissing shows the consumers that could not be described.
-func viewMissing(p *render.Page, c js.Coverage) {
-	if n := len(c.Missing); n > 0 {
-		p.Gap()
-		t := p.Table("Inaccessible Consumers", make([]render.Column, min(n, 4))...)
-		for part := range slices.Chunk(slices.Sorted(slices.Values(c.Missing)), 4) {
-			cells := make([]any, 0, 4)
-			for _, name := range part {
-				cells = append(cells, render.Bad(name))
-			}
-			t.Row(cells...)
-		}
-	}
-	if len(c.Offline) > 0 {
-		p.Gap()
-		t := p.Table("Offline Consumers", render.Column{Name: "Consumer"}, render.Column{Name: "Reason"})
-		for _, name := range slices.Sorted(maps.Keys(c.Offline)) {
-			t.Row(name, render.Bad(c.Offline[name]))
-		}
-	}
-}
-
-// nameList is a list of names, one a line.
-type nameList []string
-
-// JSON never is null.
-func (n nameList) JSON() any { return append([]string{}, n...) }
-
-// View writes one name a line; formats with columns get a column.
-func (n nameList) View(p *render.Page) {
-	if jscmd.Wordy(p) {
-		for _, s := range n {
-			p.Line("%s", s)
-		}
-		return
-	}
-	t := p.Table("", render.Column{Name: "Name"})
-	for _, s := range n {
-		t.Row(s)
 	}
 }
 
@@ -159,7 +116,7 @@ func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
 		if err != nil {
 			return err
 		}
-		return e.Out.Print(nameList(names))
+		return e.Out.Print(jscmd.Names(names))
 	}
 	l := listing{stream: stream, details: o.details}
 	l.cover, err = consumers.List(ctx, c, stream, func(con consumers.Consumer) error {

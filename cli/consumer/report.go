@@ -156,7 +156,7 @@ func (r report) View(p *render.Page) {
 			t.Row(render.Key(l.Server), l.Cluster, r.count(uint64(l.Consumers)), strings.Repeat("*", l.Consumers*10/all))
 		}
 	}
-	viewMissing(p, r.cover)
+	jscmd.ViewMissing(p, "Consumer", r.cover)
 }
 
 func (r report) count(n uint64) any {

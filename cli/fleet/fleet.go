@@ -4,6 +4,7 @@ package fleet
 import (
 	"github.com/natskit/natskit/cli/fleet/cmd"
 	"github.com/natskit/natskit/cli/fleet/config"
+	"github.com/natskit/natskit/cli/fleet/device"
 	"github.com/natskit/natskit/internal/command"
 )
 
@@ -15,7 +16,7 @@ func Command() command.Node {
 			Long: "Devices are micro services that all carry the same name. They answer queries about themselves, apply the configuration that a bucket holds for them, and run commands that wait for them in a stream while they are away.",
 		},
 		Nodes: func() []command.Node {
-			return []command.Node{lsVerb(), infoVerb(), queryVerb(), config.Command(), cmd.Command(), initVerb()}
+			return append(device.Command(), lsVerb(), infoVerb(), queryVerb(), config.Command(), cmd.Command(), mirrorVerb(), sourceVerb(), moveVerb(), initVerb())
 		},
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 type findOptions struct {
-	flags queryFlags
+	flags jscmd.QueryFlags
 	names bool
 }
 
@@ -32,11 +32,11 @@ func findVerb() command.Node {
 			{Line: "nats stream find --expression 'state.consumer_count == 0 and config.storage == \"file\"' -n", Says: "ORDERS", About: "Anything the info knows", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},
 		Bind: func(c *fisk.CmdClause, o *findOptions) {
-			o.flags.bind(c)
+			o.flags.Bind(c)
 			c.Flag("names", "Print the names alone, one a line").Short('n').UnNegatableBoolVar(&o.names)
 			c.Flag("api-level", "That need this API level or a higher one").SetValue(flagval.NewInt64(&o.flags.APILevel).Min(0))
 		},
-		Check: func(o *findOptions) error { return o.flags.check() },
+		Check: func(o *findOptions) error { return o.flags.Check() },
 		Run:   runFind,
 	}
 }
@@ -46,7 +46,7 @@ func runFind(ctx context.Context, e *env.Env, o findOptions) error {
 	if err != nil {
 		return err
 	}
-	selected, err := o.flags.conditions().Compile(e.Clock.Now())
+	selected, err := o.flags.Conditions().Compile(e.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func runFind(ctx context.Context, e *env.Env, o findOptions) error {
 	if s := o.flags.Subject; s != "" {
 		l.title = "Streams matching " + s
 	}
-	found := names{}
+	found := jscmd.Names{}
 	l.cover, err = c.Streams(ctx, o.flags.Narrow(), func(s js.Stream) error {
 		yes, err := selected(s.StreamInfo)
 		switch {

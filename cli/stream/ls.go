@@ -3,7 +3,6 @@ package stream
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -107,7 +106,7 @@ func (l listing) View(p *render.Page) {
 	if !jscmd.Wordy(p) {
 		return
 	}
-	viewMissing(p, l.cover)
+	jscmd.ViewMissing(p, "Stream", l.cover)
 }
 
 // age is how long ago a moment was by the server's clock; programs get the moment.
@@ -123,48 +122,6 @@ func age(p *render.Page, t, asOf time.Time) any {
 	return render.Span(max(asOf.Sub(t), 0))
 }
 
-// viewMissing shows the streams that could not be described.
-func viewMissing(p *render.Page, c js.Coverage) {
-	if n := len(c.Missing); n > 0 {
-		p.Gap()
-		t := p.Table("Inaccessible Streams", make([]render.Column, min(n, 4))...)
-		for part := range slices.Chunk(slices.Sorted(slices.Values(c.Missing)), 4) {
-			cells := make([]any, 0, 4)
-			for _, name := range part {
-				cells = append(cells, render.Bad(name))
-			}
-			t.Row(cells...)
-		}
-	}
-	if len(c.Offline) > 0 {
-		p.Gap()
-		t := p.Table("Offline Streams", render.Column{Name: "Stream"}, render.Column{Name: "Reason"})
-		for _, name := range slices.Sorted(maps.Keys(c.Offline)) {
-			t.Row(name, render.Bad(c.Offline[name]))
-		}
-	}
-}
-
-// names is a list of names, one a line.
-type names []string
-
-// JSON never is null.
-func (n names) JSON() any { return append([]string{}, n...) }
-
-// View writes one name a line; formats with columns get a column.
-func (n names) View(p *render.Page) {
-	if jscmd.Wordy(p) {
-		for _, s := range n {
-			p.Line("%s", s)
-		}
-		return
-	}
-	t := p.Table("", render.Column{Name: "Name"})
-	for _, s := range n {
-		t.Row(s)
-	}
-}
-
 func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
 	c, err := jscmd.Open(ctx, e)
 	if err != nil {
@@ -175,7 +132,7 @@ func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
 		if err != nil {
 			return err
 		}
-		return e.Out.Print(names(slices.DeleteFunc(all, func(n string) bool { return !o.group.all && jsm.IsInternalStream(n) })))
+		return e.Out.Print(jscmd.Names(slices.DeleteFunc(all, func(n string) bool { return !o.group.all && jsm.IsInternalStream(n) })))
 	}
 	l := listing{title: "Streams", empty: "No Streams defined", detail: o.details}
 	if o.subject != "" {

@@ -205,7 +205,7 @@ func TestD11_IncompleteLists(t *testing.T) {
 	l := listing{title: "Streams", rows: []row{{name: "ORDERS", description: "all orders", created: at, messages: 12345, bytes: 2 << 20, last: at, asOf: at.Add(90 * time.Second)}, {name: "NEW", created: at}},
 		cover: js.Coverage{Total: 8, Rows: 2, Missing: []string{"A", "B", "C", "D", "E"}, Offline: map[string]string{"X": "needs a newer server"}}}
 	viewtest.Golden(t, "ls", l)
-	viewtest.Golden(t, "ls-names", names{"A", "B"})
+	viewtest.Golden(t, "ls-names", jscmd.Names{"A", "B"})
 	contains(t, "text", string(viewtest.Show(t, l, render.Options{})), "Inaccessible Streams", "Offline Streams", "needs a newer server")
 	if err := l.cover.Err("streams"); fail.CodeOf(err) != fail.Partial {
 		t.Error(err)

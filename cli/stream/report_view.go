@@ -31,7 +31,7 @@ func (r report) View(p *render.Page) {
 		p.Gap()
 		r.viewLeaders(p)
 	}
-	viewMissing(p, r.cover)
+	jscmd.ViewMissing(p, "Stream", r.cover)
 }
 
 func (r report) count(n uint64) any {

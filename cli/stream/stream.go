@@ -5,7 +5,9 @@ import (
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/cli/stream/cluster"
+	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/jscmd"
 )
 
 // Command is `nats stream`.
@@ -41,7 +43,9 @@ func Command() command.Node {
 				subjectsVerb(g),
 				findVerb(),
 				reportVerb(),
-				cluster.Command(&g.all, queryOn),
+				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup stream"}),
+				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore stream"}),
+				cluster.Command(&g.all, jscmd.QueryOn),
 			}
 		},
 	}

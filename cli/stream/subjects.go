@@ -1,19 +1,17 @@
 package stream
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
-	"strconv"
 	"unsafe"
 
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -31,7 +29,7 @@ func subjectsVerb(g *group) command.Node {
 	return command.Verb[subjectsOptions]{
 		Meta: command.Meta{
 			Name: "subjects", Aliases: []string{"subj"}, Short: "List the subjects that have messages in a stream",
-			Long: "With the number of messages of each, the most first. Beyond ten thousand subjects the table gives way to a line for each.",
+			Long: "With the number of messages of each, the most first. Beyond ten thousand subjects the table gives way to a line for each. With --sort none they come as the server sends them, the first at once, and memory does not grow with them.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: map[string]uint64{},
 		Names: command.Names{"stream": command.Streams, "filter": command.Subjects},
@@ -43,7 +41,7 @@ func subjectsVerb(g *group) command.Node {
 			o.group = g
 			c.Arg("stream", "The stream").StringVar(&o.stream)
 			c.Arg("filter", "Only subjects that match").Default(">").StringVar(&o.filter)
-			c.Flag("sort", "What to sort by").Default("messages").EnumVar(&o.sort, "name", "subjects", "messages", "count")
+			c.Flag("sort", "What to sort by").Default("messages").EnumVar(&o.sort, "name", "subjects", "messages", "count", unsorted)
 			c.Flag("reverse", "Turn the order round").Short('R').UnNegatableBoolVar(&o.reverse)
 			c.Flag("names", "Print the subjects alone, one a line").BoolVar(&o.names)
 		},
@@ -52,42 +50,50 @@ func subjectsVerb(g *group) command.Node {
 	}
 }
 
-// subjectList is subjects with counts. There may be a million: their texts stand in one piece of memory.
+// unsorted is the order in which the server lists subjects.
+const unsorted = "none"
+
+// subjectList is subjects with counts. There may be a million: their texts stand close together in blocks of memory, which do not
+// move while the list grows.
 type subjectList struct {
 	stream, filter string
 	names          bool
-	text           []byte
+	block          []byte // what is being filled
 	rows           []subjectRow
 }
 
 type subjectRow struct {
-	from  int
-	size  int32
-	count uint64
+	subject string // in a block
+	count   uint64
 }
+
+// blockSize is how much text a block holds, bytes.
+const blockSize = 256 << 10
 
 // room makes room for n rows, so that the list does not move while it grows.
 func (l *subjectList) room(n int) { l.rows = slices.Grow(l.rows, n) }
 
+// add takes a copy of the subject.
 func (l *subjectList) add(subject string, n uint64) {
-	l.rows = append(l.rows, subjectRow{len(l.text), int32(len(subject)), n})
-	l.text = append(l.text, subject...)
-}
-
-// subject is the text of a row; it shares the list's memory, which is not written to any more.
-func (l *subjectList) subject(r subjectRow) string {
-	b := l.text[r.from : r.from+int(r.size)]
-	return unsafe.String(unsafe.SliceData(b), len(b))
+	if len(subject) > cap(l.block)-len(l.block) {
+		l.block = make([]byte, 0, max(blockSize, len(subject)))
+	}
+	from := len(l.block)
+	l.block = append(l.block, subject...)
+	text := l.block[from:]
+	l.rows = append(l.rows, subjectRow{unsafe.String(unsafe.SliceData(text), len(text)), n}) // these bytes are not written to again
 }
 
 // arrange sorts by name, or by messages with the most first; equal counts are in the order of names.
 func (l *subjectList) arrange(by string, reverse bool) {
-	byName := func(a, b subjectRow) int { return cmp.Compare(l.subject(a), l.subject(b)) }
+	byName := func(a, b subjectRow) int { return cmp.Compare(a.subject, b.subject) }
 	order := byName
 	if by == "messages" || by == "count" {
 		order = func(a, b subjectRow) int { return cmp.Or(cmp.Compare(b.count, a.count), byName(a, b)) }
 	}
-	slices.SortFunc(l.rows, order)
+	if by != unsorted {
+		slices.SortFunc(l.rows, order)
+	}
 	if reverse {
 		slices.Reverse(l.rows)
 	}
@@ -104,17 +110,9 @@ func (l *subjectList) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = l.appendEntry(dst, r, "")
+		dst = appendSubject(dst, r, l.names, "")
 	}
 	return append(dst, last), nil
-}
-
-func (l *subjectList) appendEntry(dst []byte, r subjectRow, space string) []byte {
-	dst = render.AppendJSONString(dst, l.subject(r))
-	if l.names {
-		return dst
-	}
-	return strconv.AppendUint(append(append(dst, ':'), space...), r.count, 10)
 }
 
 // JSON is the list itself.
@@ -129,7 +127,7 @@ func (l *subjectList) View(p *render.Page) {
 	case !jscmd.Wordy(p):
 		t := p.Table("", render.Column{Name: "Subject"}, render.Column{Name: "Count"})
 		for _, r := range l.rows {
-			t.Row(render.Subject(l.subject(r)), render.Count(r.count))
+			t.Row(render.Subject(r.subject), render.Count(r.count))
 		}
 		return
 	case len(l.rows) == 0:
@@ -137,7 +135,7 @@ func (l *subjectList) View(p *render.Page) {
 		return
 	case l.names:
 		for _, r := range l.rows {
-			p.Line("%s", render.Subject(l.subject(r)))
+			p.Line("%s", render.Subject(r.subject))
 		}
 		return
 	}
@@ -152,7 +150,7 @@ func (l *subjectList) View(p *render.Page) {
 		var cells []any
 		for c := range pairs {
 			if at := c*depth + i; at < len(l.rows) {
-				cells = append(cells, render.Subject(l.subject(l.rows[at])), render.Count(l.rows[at].count))
+				cells = append(cells, render.Subject(l.rows[at].subject), render.Count(l.rows[at].count))
 			}
 		}
 		t.Row(cells...)
@@ -163,7 +161,7 @@ func (l *subjectList) View(p *render.Page) {
 func (l *subjectList) pairs() int {
 	widest := 0
 	for _, r := range l.rows {
-		widest = max(widest, int(r.size)+len(render.HumaneCount(r.count)))
+		widest = max(widest, len(r.subject)+len(render.HumaneCount(r.count)))
 	}
 	switch {
 	case widest < 20:
@@ -184,6 +182,13 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 		return err
 	}
 	l := &subjectList{stream: name, filter: o.filter, names: o.names}
+	var out *subjectWriter
+	if kind := e.Out.Format().Kind; !e.IO.OutTTY && (kind == render.JSON || kind == render.Text || kind == render.Wide) {
+		out = &subjectWriter{out: e.Out, names: o.names, json: kind == render.JSON}
+	}
+	if o.sort == unsorted && !o.reverse && out != nil {
+		return l.pass(ctx, e, c, out)
+	}
 	if err := c.Subjects(ctx, name, o.filter, l.room, func(subject string, n uint64) error {
 		l.add(subject, n)
 		return nil
@@ -195,57 +200,25 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 		by = "name" // without counts to be seen, names are in their own order
 	}
 	l.arrange(by, o.reverse)
-	if len(l.rows) > tableLimit && !e.IO.OutTTY {
-		switch e.Out.Format().Kind {
-		case render.JSON:
-			return l.writeLong(e, true)
-		case render.Text, render.Wide:
-			return l.writeLong(e, false)
-		}
+	if len(l.rows) <= tableLimit || out == nil {
+		return e.Out.Print(l)
 	}
-	return e.Out.Print(l)
-}
-
-// writeLong writes a long list row by row.
-func (l *subjectList) writeLong(e *env.Env, asJSON bool) error {
-	w := bufio.NewWriterSize(e.Out.Bytes(), 64<<10)
-	if asJSON {
-		if err := l.writeJSON(w); err != nil {
-			return err
-		}
-		return w.Flush()
-	}
-	line := []byte(nil)
 	for _, r := range l.rows {
-		line = append(line[:0], l.subject(r)...)
-		if !l.names {
-			line = append(append(line, ": "...), render.HumaneCount(r.count)...)
-		}
-		if _, err := w.Write(append(line, '\n')); err != nil {
+		if err := out.add(r); err != nil {
 			return err
 		}
 	}
-	return w.Flush()
+	return out.end()
 }
 
-func (l *subjectList) writeJSON(w io.Writer) error {
-	head, tail := "{", "\n}\n"
-	if l.names {
-		head, tail = "[", "\n]\n"
-	}
-	if _, err := io.WriteString(w, head); err != nil {
+// pass writes subjects as they come.
+func (l *subjectList) pass(ctx context.Context, e *env.Env, c *js.Client, out *subjectWriter) error {
+	err := c.Subjects(ctx, l.stream, l.filter, nil, func(subject string, n uint64) error { return out.add(subjectRow{subject, n}) })
+	switch {
+	case err != nil:
 		return err
+	case out.rows == 0:
+		return e.Out.Print(l)
 	}
-	line := []byte(nil)
-	for i, r := range l.rows {
-		line = line[:0]
-		if i > 0 {
-			line = append(line, ',')
-		}
-		if _, err := w.Write(l.appendEntry(append(line, "\n  "...), r, " ")); err != nil {
-			return err
-		}
-	}
-	_, err := io.WriteString(w, tail)
-	return err
+	return out.end()
 }

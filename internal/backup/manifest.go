@@ -21,6 +21,8 @@ const ManifestFile = "manifest.json"
 type Manifest struct {
 	Version int             `json:"version"`
 	Files   map[string]File `json:"files"` // by name in the directory
+	// Source is what the stream was like when the backup began: as long as it is the same, the backup is up to date.
+	Source string `json:"source,omitempty"`
 }
 
 // File is the size in bytes and the SHA-256 of a file, in hex.
@@ -30,7 +32,10 @@ type File struct {
 }
 
 // Measure makes the manifest of the files that are in the directory, sub-directories and an earlier manifest left out.
-func Measure(dir string) (Manifest, error) {
+func Measure(dir string) (Manifest, error) { return measureAll(dir, nil) }
+
+// measureAll measures the files that known does not know.
+func measureAll(dir string, known map[string]File) (Manifest, error) {
 	m := Manifest{Version: 1, Files: map[string]File{}}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -40,11 +45,24 @@ func Measure(dir string) (Manifest, error) {
 		if !e.Type().IsRegular() || e.Name() == ManifestFile {
 			continue
 		}
+		if f, ok := known[e.Name()]; ok {
+			m.Files[e.Name()] = f
+			continue
+		}
 		if m.Files[e.Name()], err = measure(filepath.Join(dir, e.Name())); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
+}
+
+// Write writes the manifest into the directory of the backup.
+func (m Manifest) Write(dir string) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSynced(filepath.Join(dir, ManifestFile), append(text, '\n'))
 }
 
 func measure(path string) (File, error) {
@@ -65,7 +83,10 @@ func measure(path string) (File, error) {
 var ErrNoManifest = errors.New("the backup has no manifest")
 
 // Prove compares the files of a backup with its manifest and returns it. Every difference is in the error.
-func Prove(dir string) (Manifest, error) {
+func Prove(dir string) (Manifest, error) { return prove(dir, "") }
+
+// prove is Prove, but of the file trusted only the size is compared.
+func prove(dir, trusted string) (Manifest, error) {
 	var want Manifest
 	data, err := os.ReadFile(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -80,7 +101,15 @@ func Prove(dir string) (Manifest, error) {
 	if want.Version != 1 {
 		return want, fmt.Errorf("%s: version %d is not known to this program", filepath.Join(dir, ManifestFile), want.Version)
 	}
-	have, err := Measure(dir)
+	known := map[string]File{}
+	if f, ok := want.Files[trusted]; ok {
+		st, err := os.Stat(filepath.Join(dir, trusted))
+		if err != nil {
+			return want, err
+		}
+		known[trusted] = File{Size: st.Size(), SHA256: f.SHA256}
+	}
+	have, err := measureAll(dir, known)
 	if err != nil {
 		return want, err
 	}

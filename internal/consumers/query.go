@@ -1,16 +1,9 @@
 package consumers
 
 import (
-	"encoding/json"
-	"fmt"
-	"reflect"
-	"strings"
 	"time"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 	"github.com/nats-io/jsm.go/api"
-	"gopkg.in/yaml.v3"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
@@ -38,7 +31,7 @@ func (q Query) Check() error {
 	if q.Pull && q.Push {
 		return fail.Usagef("--pull and --push exclude each other")
 	}
-	_, err := compile(q.Expression)
+	_, err := js.CompileExpression(q.Expression)
 	return err
 }
 
@@ -47,7 +40,7 @@ func (q Query) Compile(now time.Time) (func(Consumer) (bool, error), error) {
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	program, err := compile(q.Expression)
+	expression, err := js.CompileExpression(q.Expression)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +51,7 @@ func (q Query) Compile(now time.Time) (func(Consumer) (bool, error), error) {
 				return false, nil
 			}
 		}
-		if program == nil {
-			return true, nil
-		}
-		return evaluate(program, c)
+		return expression.Test("consumer "+c.Name, c.ConsumerInfo)
 	}, nil
 }
 
@@ -113,94 +103,4 @@ func pinned(c Consumer) bool {
 		}
 	}
 	return n == len(c.ConsumerInfo.Config.PriorityGroups)
-}
-
-func compile(text string) (*vm.Program, error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, nil
-	}
-	shape := map[string]any{"config": map[string]any{}, "state": map[string]any{}, "info": map[string]any{}, "Info": map[string]any{}}
-	p, err := expr.Compile(text, expr.Env(shape), expr.AsBool())
-	if err != nil {
-		return nil, fail.Usagef("--expression: %w", err)
-	}
-	return p, nil
-}
-
-// evaluate runs the expression over what is known of the consumer. Asking for a part that it does not have, such as the leader on
-// a single server, is false and no error.
-func evaluate(p *vm.Program, c Consumer) (bool, error) {
-	info, _ := plain(reflect.ValueOf(c.ConsumerInfo)).(map[string]any)
-	if info["cluster"] == nil {
-		info["cluster"] = map[string]any{"name": "", "leader": "", "replicas": []any{}}
-	}
-	out, err := expr.Run(p, map[string]any{"config": info["config"], "state": info, "info": info, "Info": c.ConsumerInfo})
-	if err != nil {
-		if strings.Contains(err.Error(), "cannot fetch") && strings.Contains(err.Error(), "<nil>") {
-			return false, nil
-		}
-		return false, fail.Usagef("--expression on consumer %s: %w", c.Name, err)
-	}
-	yes, ok := out.(bool)
-	if !ok {
-		return false, fail.Usagef("--expression gives %v for consumer %s, not true or false", out, c.Name)
-	}
-	return yes, nil
-}
-
-// plain turns structs into maps for expressions, zero values included: by the JSON keys, and by the lower-cased names that the
-// reference knows (num_pending and numpending). Durations and enumerations are words, whole numbers int.
-func plain(v reflect.Value) any {
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			return nil
-		}
-		return plain(v.Elem())
-	}
-	switch x := v.Interface().(type) {
-	case time.Duration:
-		return x.String()
-	case time.Time:
-		return x
-	case yaml.Marshaler:
-		word, err := x.MarshalYAML()
-		if err != nil {
-			return fmt.Sprint(x)
-		}
-		return word
-	case json.Marshaler:
-		return fmt.Sprint(x)
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		out := map[string]any{}
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if !f.IsExported() || name == "" || name == "-" {
-				continue
-			}
-			value := plain(v.Field(i))
-			out[strings.ToLower(f.Name)] = value
-			out[name] = value
-		}
-		return out
-	case reflect.Slice:
-		out := make([]any, 0, v.Len())
-		for i := range v.Len() {
-			out = append(out, plain(v.Index(i)))
-		}
-		return out
-	case reflect.Map:
-		out := map[string]any{}
-		for _, k := range v.MapKeys() {
-			out[k.String()] = plain(v.MapIndex(k))
-		}
-		return out
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		return int(v.Int())
-	case reflect.Uint, reflect.Uint64:
-		return int(v.Uint())
-	}
-	return v.Interface()
 }

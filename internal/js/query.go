@@ -1,19 +1,12 @@
 package js
 
 import (
-	"encoding/json"
-	"fmt"
-	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/vm"
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
-	"gopkg.in/yaml.v3"
 
 	"github.com/natskit/natskit/internal/fail"
 )
@@ -53,7 +46,7 @@ func (q Query) Compile(now time.Time) (func(api.StreamInfo) (bool, error), error
 	if err != nil {
 		return nil, err
 	}
-	program, err := compileExpression(q.Expression)
+	expression, err := CompileExpression(q.Expression)
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +68,7 @@ func (q Query) Compile(now time.Time) (func(api.StreamInfo) (bool, error), error
 				return false, nil
 			}
 		}
-		if program == nil {
-			return true, nil
-		}
-		return evaluate(program, s)
+		return expression.Test("stream "+s.Config.Name, s)
 	}, nil
 }
 
@@ -129,93 +119,4 @@ func LevelOf(metadata map[string]string) int {
 		return 0
 	}
 	return n
-}
-
-func compileExpression(text string) (*vm.Program, error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, nil
-	}
-	shape := map[string]any{"config": map[string]any{}, "state": map[string]any{}, "info": map[string]any{}, "Info": map[string]any{}}
-	p, err := expr.Compile(text, expr.Env(shape), expr.AsBool())
-	if err != nil {
-		return nil, fail.Usagef("--expression: %w", err)
-	}
-	return p, nil
-}
-
-// evaluate runs the expression over what is known of the stream. Asking for a part that the stream does not have, such as the
-// leader on a single server, is false and no error.
-func evaluate(p *vm.Program, s api.StreamInfo) (bool, error) {
-	info, _ := plainOf(reflect.ValueOf(s)).(map[string]any)
-	if info["cluster"] == nil {
-		info["cluster"] = map[string]any{"name": "", "leader": "", "replicas": []any{}}
-	}
-	out, err := expr.Run(p, map[string]any{"config": info["config"], "state": info["state"], "info": info, "Info": s})
-	if err != nil {
-		if strings.Contains(err.Error(), "cannot fetch") && strings.Contains(err.Error(), "<nil>") {
-			return false, nil
-		}
-		return false, fail.Usagef("--expression on stream %s: %w", s.Config.Name, err)
-	}
-	yes, ok := out.(bool)
-	if !ok {
-		return false, fail.Usagef("--expression gives %v for stream %s, not true or false", out, s.Config.Name)
-	}
-	return yes, nil
-}
-
-// plainOf turns structs into maps by their JSON keys, zero values included, for expressions: durations and enumerations as
-// words, whole numbers as int.
-func plainOf(v reflect.Value) any {
-	switch x := v.Interface().(type) {
-	case time.Duration:
-		return x.String()
-	case time.Time:
-		return x
-	case yaml.Marshaler:
-		word, err := x.MarshalYAML()
-		if err != nil {
-			return fmt.Sprint(x)
-		}
-		return word
-	case json.Marshaler:
-		return fmt.Sprint(x)
-	}
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			return nil
-		}
-		return plainOf(v.Elem())
-	case reflect.Struct:
-		out := map[string]any{}
-		t := v.Type()
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			if t.Field(i).IsExported() && name != "" && name != "-" {
-				out[name] = plainOf(v.Field(i))
-			}
-		}
-		return out
-	case reflect.Slice:
-		out := make([]any, 0, v.Len())
-		for i := range v.Len() {
-			out = append(out, plainOf(v.Index(i)))
-		}
-		return out
-	case reflect.Map:
-		out := map[string]any{}
-		for _, k := range v.MapKeys() {
-			out[k.String()] = plainOf(v.MapIndex(k))
-		}
-		return out
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return int(v.Int())
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		if u := v.Uint(); u > 1<<62 {
-			return u
-		}
-		return int(v.Uint())
-	}
-	return v.Interface()
 }

@@ -21,7 +21,8 @@ func TestQuery(t *testing.T) {
 	clustered.Config.Mirror = &api.StreamSource{Name: "M"}
 	clustered.Config.Replicas = 3
 	clustered.Config.Metadata = map[string]string{api.JsMetaRequiredServerLevel: "2"}
-	clustered.Cluster = &api.ClusterInfo{Name: "C1", Leader: "n1", Replicas: []*api.PeerInfo{{Name: "n2"}}}
+	clustered.TimeStamp = now
+	clustered.Cluster = &api.ClusterInfo{Name: "C1", Leader: "n1", LeaderSince: ptr(now.Add(-time.Hour)), Replicas: []*api.PeerInfo{{Name: "n2"}}}
 	day, second := 24*time.Hour, time.Second
 	rows := []struct {
 		name      string
@@ -51,6 +52,10 @@ func TestQuery(t *testing.T) {
 		{"duration words", js.Query{Expression: `config.max_age == "1h0m0s"`}, true, true},
 		{"enumeration words", js.Query{Expression: `config.retention == "limits" and config.description == ""`}, true, true},
 		{"below nothing", js.Query{Expression: `config.mirror.name == "M"`}, false, true},
+		{"no time", js.Query{Expression: "config.mirror != nil and config.mirror.opt_start_time == nil"}, false, true},
+		{"no time is no word", js.Query{Expression: `config.mirror != nil and config.mirror.opt_start_time == "<nil>"`}, false, false},
+		{"a time", js.Query{Expression: `info.cluster.leader_since != nil and info.cluster.leader_since < info.ts`}, false, true},
+		{"lower-case field names", js.Query{Expression: "state.msgs > 5"}, true, true},
 		{"expression is not inverted", js.Query{Expression: "state.messages > 5", Invert: true}, true, true},
 	}
 	for _, r := range rows {

@@ -2,12 +2,10 @@ package jscmd
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/js"
@@ -60,14 +58,7 @@ func viewConfig(p *render.Page, c api.StreamConfig) {
 	}
 	viewFeatures(p, c)
 	viewLimits(p, c)
-	meta := jsm.FilterServerMetadata(c.Metadata)
-	if len(meta) == 0 {
-		return
-	}
-	p.Section("Metadata")
-	for _, k := range slices.Sorted(maps.Keys(meta)) {
-		p.Field(k, meta[k])
-	}
+	ViewMetadata(p, c.Metadata)
 }
 
 func viewFeatures(p *render.Page, c api.StreamConfig) {
@@ -181,73 +172,11 @@ func viewCluster(p *render.Page, c *api.ClusterInfo, cfg api.StreamConfig) {
 		p.Field("Cluster Traffic Account", c.TrafficAcc)
 	}
 	p.FieldIf(c.RaftGroup != "", "Cluster Group", c.RaftGroup)
-	if c.Leader != "" && c.LeaderSince != nil {
-		p.Field("Leader", render.Sprintf("%s (%s)", c.Leader, render.Span(p.Options().Now.Sub(*c.LeaderSince))))
-	} else {
-		p.Field("Leader", c.Leader)
-	}
-	for _, r := range c.Replicas {
-		p.Field("Replica", replica(r))
-	}
-	viewMigration(p, c, cfg)
-}
-
-func replica(r *api.PeerInfo) render.Cell {
-	format, args := "%s", []any{r.Name}
-	add := func(f string, a ...any) { format, args = format+", "+f, append(args, a...) }
-	if r.Current {
-		add("%s", render.Good("current"))
-	} else {
-		add("%s", render.Warn("outdated"))
-	}
-	if r.Offline {
-		add("%s", render.Bad("OFFLINE"))
-	}
-	if r.Active > 0 {
-		add("seen %s ago", render.Span(r.Active))
-	} else {
-		add("not seen")
-	}
-	if r.Pending {
-		add("(pending)")
-	}
-	switch {
-	case r.Lag == 1:
-		add("1 operation behind")
-	case r.Lag > 1:
-		add("%s operations behind", render.Count(r.Lag))
-	}
-	return render.Sprintf(format, args...)
-}
-
-// viewMigration shows a change of peers or placement that is under way.
-func viewMigration(p *render.Page, c *api.ClusterInfo, cfg api.StreamConfig) {
-	d := c.Desired
-	if d == nil {
-		return
-	}
-	p.Indent(func() {
-		p.Section("Cluster Migration Status")
-		if s := d.Status; s != nil {
-			p.FieldIf(s.Description != "", "Status", s.Description)
-			p.FieldIf(s.Type != "", "Type", string(s.Type))
-			p.FieldIf(s.Err != "", "Error", render.Bad(s.Err))
-		}
-		p.Field("Created", render.Sprintf("%s (%s)", render.At(d.Created), render.Span(p.Options().Now.Sub(d.Created))))
+	ViewPeers(p, c)
+	ViewMigration(p, c.Desired, func(d *api.DesiredClusterInfo) {
 		p.FieldIf(d.Name != "" && d.Name != c.Name, "Cluster", c.Name+" -> "+d.Name)
 		if d.Origin != nil {
 			viewOriginal(p, d.Origin, cfg)
-		}
-		if len(d.Replicas) > 0 {
-			lines := make(render.Lines, 0, len(d.Replicas))
-			for _, r := range d.Replicas {
-				name := r.Name
-				if r.Offline {
-					name += " (offline)"
-				}
-				lines = append(lines, name)
-			}
-			p.Field("Desired Peers", lines)
 		}
 	})
 }
@@ -341,11 +270,8 @@ func LastSeen(d time.Duration) any {
 
 func viewState(p *render.Page, s api.StreamInfo) {
 	p.Section("State")
-	meta, st := s.Config.Metadata, s.State
-	if v := meta[api.JSMetaCurrentServerVersion]; v != "" {
-		p.Field("Host Version", v)
-		p.Field("Required API Level", fmt.Sprintf("%d hosted at level %s", js.LevelOf(meta), meta[api.JSMetaCurrentServerLevel]))
-	}
+	ViewHost(p, s.Config.Metadata)
+	st := s.State
 	p.Field("Messages", render.Count(st.Msgs))
 	p.Field("Bytes", render.Bytes(st.Bytes))
 	if st.Lost != nil && len(st.Lost.Msgs) > 0 {

@@ -42,7 +42,7 @@ const (
 	ackWait   = 15 * time.Second // for the journal, after which the server offers a command again
 	fetchWait = 30 * time.Second
 	firstTell = 200 * time.Millisecond
-	mostTell  = 15 * time.Second
+	mostTell  = 5 * time.Second
 )
 
 // commands runs the commands of a device.
@@ -104,7 +104,7 @@ func (c *commands) work() {
 		case err == nil:
 			attempt = 0
 		default:
-			pause(ctx, backoff(attempt, firstLook, mostReport), changed)
+			pause(ctx, backoff(attempt, firstLook, mostLook), changed)
 			attempt++
 		}
 	}

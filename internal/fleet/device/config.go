@@ -138,7 +138,6 @@ func (d *Device) want(ctx context.Context, w *wanted) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	d.mu.Lock()
-	d.wanted = &wanted{entries: maps.Clone(w.entries)}
 	info, before := d.info, d.state
 	d.mu.Unlock()
 	next := fleet.ConfigState{ID: info.ID, Time: d.o.Clock.Now()}
@@ -147,16 +146,17 @@ func (d *Device) want(ctx context.Context, w *wanted) {
 	for _, revision := range next.Keys {
 		next.Revision = max(next.Revision, revision)
 	}
-	same := bytes.Equal(next.Config, before.Config)
+	same := d.inForce && bytes.Equal(next.Config, before.Config)
 	switch {
-	case err == nil && same && before.Error == "" && maps.Equal(next.Keys, before.Keys) && !before.Time.IsZero():
+	case err == nil && same && before.Error == "" && maps.Equal(next.Keys, before.Keys):
 		return
-	case err == nil && same && before.Error == "" && !before.Time.IsZero():
+	case err == nil && same:
 		// other revisions of the same
 	case err == nil:
 		hook, cancel := context.WithTimeout(ctx, hookTime)
 		err = d.o.Apply(hook, next.Config)
 		cancel()
+		d.inForce = err == nil
 		if err != nil && ctx.Err() != nil {
 			return // the device ends; the next start applies it
 		}

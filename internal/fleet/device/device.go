@@ -22,6 +22,9 @@ type Device struct {
 	wg     sync.WaitGroup
 	begun  time.Time
 
+	quiet    context.Context // of measuring: it ends first, so that what is measured can be sent
+	hush     context.CancelFunc
+	measured sync.WaitGroup
 	joined   chan struct{}
 	joinOnce sync.Once
 	changed  pulse      // the connection came, went, or is another one
@@ -32,12 +35,12 @@ type Device struct {
 	closed   bool
 	info     fleet.Info
 	state    fleet.ConfigState
-	wanted   *wanted // what the configuration says, nil before any was read
-	sent     uint64  // by links that are gone
+	sent     uint64 // by links that are gone
 	received uint64
 	news     pulse // info or state changed
 
 	applying sync.Mutex
+	inForce  bool // what state says was applied last; guarded by applying
 	out      *outbox
 	rtt      atomic.Int64 // nanoseconds
 	commands *commands    // nil takes none
@@ -52,6 +55,7 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d := &Device{o: o, ctx: life, cancel: cancel, joined: make(chan struct{}), begun: o.Clock.Now(), info: o.Info}
 	d.info.Started = d.begun
+	d.quiet, d.hush = context.WithCancel(life)
 	d.state = fleet.ConfigState{ID: o.Info.ID, Keys: map[string]uint64{}, Config: json.RawMessage("null")}
 	d.out = newOutbox(d)
 	if o.Commands != nil {
@@ -75,12 +79,15 @@ func Start(ctx context.Context, o Options) (*Device, error) {
 	l.begin()
 	d.changed.signal()
 	d.wg.Go(d.out.run)
+	if o.Spool != nil {
+		d.wg.Go(d.forward)
+	}
 	if d.commands != nil {
 		d.wg.Go(d.commands.work)
 		d.wg.Go(d.commands.tell)
 	}
 	if o.Interval > 0 {
-		d.wg.Go(d.measure)
+		d.measured.Go(d.measure)
 	}
 	return d, nil
 }
@@ -114,6 +121,8 @@ func (d *Device) Stop(ctx context.Context) error {
 	}
 	d.closed = true
 	d.mu.Unlock()
+	d.hush()
+	d.measured.Wait()
 	d.out.drain(ctx)
 	d.cancel()
 	d.moving.Lock() // a move that is under way sees that we are closed
@@ -170,13 +179,27 @@ func (d *Device) Traffic() (sent, received uint64) {
 func (d *Device) trouble(text string) {
 	d.mu.Lock()
 	same := d.info.Trouble == text
-	d.info.Trouble = text
+	if !same {
+		d.info.Trouble = text
+		if text != "" {
+			d.state.Error, d.state.Time = text, d.o.Clock.Now()
+		}
+	}
 	d.mu.Unlock()
 	if !same {
 		if text != "" {
 			d.o.Say("%s", text)
 		}
 		d.news.signal()
+	}
+}
+
+// spawn runs f beside the device, unless that ends.
+func (d *Device) spawn(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.wg.Go(f)
 	}
 }
 

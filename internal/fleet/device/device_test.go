@@ -257,7 +257,9 @@ func TestMoves(t *testing.T) {
 	if !c.OK || c.Server != leaf.URL() || !strings.Contains(c.Warning, "no bucket config") {
 		t.Errorf("%+v", c)
 	}
-	testkit.Eventually(t, within, "the trouble", func() bool { return d.Info().Server == "leaf" && strings.Contains(d.Info().Trouble, "bucket config") })
+	testkit.Eventually(t, within, "the trouble", func() bool {
+		return d.Info().Server == "leaf" && strings.Contains(d.Info().Trouble, "bucket config") && d.State().Error == d.Info().Trouble
+	})
 	var info fleet.Info
 	testkit.Eventually(t, within, "the device's word through the leaf node", func() bool {
 		m, err := nc.Request("qcon.device_info", nil, time.Second)
@@ -268,10 +270,35 @@ func TestMoves(t *testing.T) {
 	if !c.OK || c.Server != hub.URL() || c.Warning != "" {
 		t.Errorf("%+v", c)
 	}
-	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "test" && d.Info().Trouble == "" })
+	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "test" && d.Info().Trouble == "" && d.State().Error == "" })
 	ask(t, nc, "qcon.advertise", leaf.URL(), nil)
 	leaf.Stop()
 	testkit.Eventually(t, within, "home when the leaf node died", func() bool { return d.Info().Server == "test" })
+}
+
+// TestMovesWithItsCredentials goes to another server with the token of its own, and to one that wants another with that.
+func TestMovesWithItsCredentials(t *testing.T) {
+	home := testkit.Server(t, testkit.WithToken("s3cr3t"), testkit.WithName("home"))
+	same := testkit.Server(t, testkit.WithToken("s3cr3t"), testkit.WithName("same"))
+	other := testkit.Server(t, testkit.WithToken("0th3r"), testkit.WithName("other"))
+	o := options(home.AuthURL(), "d1")
+	d := start(t, o)
+	var c fleet.Controlled
+	ask(t, home.Conn(), "qcon.advertise", other.URL(), &c)
+	if c.OK || strings.Contains(c.Error, "s3cr3t") || d.Info().Server != "home" {
+		t.Errorf("%+v", c)
+	}
+	ask(t, home.Conn(), "qcon.advertise", same.URL(), &c)
+	if !c.OK || c.Server != same.URL() {
+		t.Errorf("%+v", c)
+	}
+	c = fleet.Controlled{}
+	ask(t, same.Conn(), "qcon.advertise", other.AuthURL(), &c)
+	if !c.OK || c.Server != other.URL() || d.Info().Server != "other" {
+		t.Errorf("%+v", c)
+	}
+	ask(t, other.Conn(), "qcon.advertise", "", nil)
+	testkit.Eventually(t, within, "home", func() bool { return d.Info().Server == "home" })
 }
 
 func TestJoinsLater(t *testing.T) {

@@ -19,6 +19,7 @@ type link struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	svc    micro.Service
+	prefix string // before the subjects of metrics, when they go into a spool
 	away   string // where the device was moved to, without credentials; empty at home
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -38,6 +39,9 @@ const (
 // dial makes a link with the given settings. With retry it comes back before it is connected.
 func (d *Device) dial(o nats.Options, away string, retry bool) (*link, error) {
 	l := &link{d: d, away: away, acks: make(chan ack, 16)}
+	if d.o.Spool != nil && away == "" {
+		l.prefix = SpoolPrefix
+	}
 	o.AllowReconnect, o.MaxReconnect, o.RetryOnFailedConnect, o.IgnoreAuthErrorAbort = true, -1, retry, true
 	o.ReconnectBufSize = -1 // what cannot be sent is kept by us, in order
 	o.PingInterval, o.MaxPingsOut = 5*time.Second, 2
@@ -116,7 +120,7 @@ func (l *link) disconnected(err error) {
 	}
 	l.d.changed.signal()
 	if l.away != "" {
-		l.d.wg.Go(func() { l.d.strand(l) })
+		l.d.spawn(func() { l.d.strand(l) })
 	}
 }
 

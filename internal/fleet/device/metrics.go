@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/natskit/natskit/internal/fleet"
 )
 
@@ -20,13 +18,13 @@ func (d *Device) measure() {
 	if d.o.Delay > 0 {
 		select {
 		case <-d.o.Clock.After(d.o.Delay):
-		case <-d.ctx.Done():
+		case <-d.quiet.Done():
 			return
 		}
 	}
 	select {
 	case <-d.joined:
-	case <-d.ctx.Done():
+	case <-d.quiet.Done():
 		return
 	}
 	tick := d.o.Clock.NewTicker(d.o.Interval)
@@ -45,7 +43,7 @@ func (d *Device) measure() {
 		d.metric(info, seq)
 		select {
 		case <-tick.C():
-		case <-d.ctx.Done():
+		case <-d.quiet.Done():
 			return
 		}
 	}
@@ -95,39 +93,6 @@ func (l *link) metrics() string {
 		return fleet.Metrics(l.nc.ConnectedServerName(), "")
 	}
 	return fleet.Metrics(l.nc.ConnectedServerName(), strconv.FormatUint(id, 10))
-}
-
-// stored looks for a parcel in its stream, when it is so long ago that it was sent first that the stream may have forgotten its id.
-func (l *link) stored(h home, p *parcel) bool {
-	api := "$JS.API."
-	if h.domain != "" && h.domain != l.nc.ConnectedDomain() {
-		api = "$JS." + h.domain + ".API."
-	}
-	question, err := json.Marshal(map[string]string{"last_by_subj": p.subject})
-	if err != nil {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(l.ctx, ackPatience)
-	defer cancel()
-	m, err := l.nc.RequestWithContext(ctx, api+"STREAM.MSG.GET."+h.stream, question)
-	if err != nil {
-		return false
-	}
-	var answer struct {
-		Message *struct {
-			Header []byte `json:"hdrs"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil || answer.Message == nil {
-		return false
-	}
-	// Ids end in a number that counts up: what is stored may be one that came after.
-	for line := range strings.SplitSeq(string(answer.Message.Header), "\r\n") {
-		if name, id, ok := strings.Cut(line, ":"); ok && strings.EqualFold(name, nats.MsgIdHdr) {
-			return !before(strings.TrimSpace(id), p.id)
-		}
-	}
-	return false
 }
 
 // before says whether the message of id a was made before that of id b. Those of other devices or instances were.

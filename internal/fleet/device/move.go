@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -65,13 +66,7 @@ func (d *Device) move(target string, tell func(fleet.Controlled)) {
 func (d *Device) reach(target string) (*link, error) {
 	o := d.o.Conn
 	if target != "" {
-		o.Servers, o.Url, o.InProcessServer = nil, "", nil
-		for s := range strings.SplitSeq(target, ",") {
-			o.Servers = append(o.Servers, strings.TrimSpace(s))
-		}
-		if strings.Contains(target, "@") {
-			o.UserJWT, o.SignatureCB, o.Nkey, o.User, o.Password, o.Token, o.UserInfo, o.TokenHandler = nil, nil, "", "", "", "", nil, nil
-		}
+		o = d.o.abroad(target)
 	}
 	l, err := d.dial(o, bare(target), false)
 	if err != nil {
@@ -82,6 +77,39 @@ func (d *Device) reach(target string) (*link, error) {
 		return nil, errStopped
 	}
 	return l, nil
+}
+
+// abroad is how to connect to the servers at target.
+func (o *Options) abroad(target string) nats.Options {
+	out := o.Conn
+	if o.Away != nil {
+		out = *o.Away
+	}
+	var known *url.Userinfo
+	for _, s := range append([]string{out.Url}, out.Servers...) {
+		if u, err := url.Parse(s); err == nil && u.User != nil {
+			known = u.User
+			break
+		}
+	}
+	out.Servers, out.Url, out.InProcessServer = nil, "", nil
+	for s := range strings.SplitSeq(target, ",") {
+		s = strings.TrimSpace(s)
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		u, err := url.Parse(s)
+		switch {
+		case err != nil: // the client says what is wrong with it
+		case u.User != nil:
+			out.UserJWT, out.SignatureCB, out.Nkey, out.User, out.Password, out.Token, out.UserInfo, out.TokenHandler = nil, nil, "", "", "", "", nil, nil
+		case known != nil:
+			u.User = known
+			s = u.String()
+		}
+		out.Servers = append(out.Servers, s)
+	}
+	return out
 }
 
 // swap makes next the link of the device.

@@ -36,6 +36,8 @@ type Options struct {
 
 	// Conn is how to connect: servers, identity, TLS, name. What concerns reconnecting is set by the device: it never gives up.
 	Conn nats.Options
+	// Away is the same for servers that the device is moved to, as far as their URLs do not say otherwise; nil is Conn.
+	Away *nats.Options
 	// NoWait makes Start fail when no server can be reached at first.
 	NoWait bool
 	// Grace is how long a device that was moved waits for its new server to come back before it goes home.
@@ -47,6 +49,8 @@ type Options struct {
 	Delay time.Duration
 	// Buffer is how many metrics are kept while they cannot be sent; the oldest beyond it are given up.
 	Buffer int
+	// Spool keeps metrics in a stream of the device's own server, from where they are forwarded; nil publishes them as they are.
+	Spool *Spool
 	// Usage is the load of the processors and the memory in use, in bytes; nil means neither is known.
 	Usage func() (load float64, memory uint64)
 
@@ -75,6 +79,9 @@ func (o *Options) complete() error {
 	}
 	if err := fleet.CheckID(o.Info.ID); err != nil {
 		return err
+	}
+	if o.Spool != nil && (o.Spool.Stream == "" || o.Spool.Hub == "") {
+		return errors.New("a spool needs the name of its stream and the domain of the hub")
 	}
 	if o.Bucket == "" {
 		o.Bucket = fleet.DefaultBucket

@@ -158,7 +158,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 	o.state.Lock()
 	home, asked := o.home, o.asked
 	o.state.Unlock()
-	if home != nil && !p.first.IsZero() && o.d.o.Clock.Now().Sub(p.first) > dedupe && l.stored(*home, p) {
+	if home != nil && !p.first.IsZero() && o.d.o.Clock.Now().Sub(p.first) > dedupe && stored(l.ctx, l.nc, l.api(home.domain), home.stream, p.subject, p.id) {
 		return true
 	}
 	for len(l.acks) > 0 {
@@ -167,7 +167,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 	if p.subject == "" {
 		p.subject = l.metrics()
 	}
-	m := &nats.Msg{Subject: p.subject, Reply: l.inbox + strconv.FormatUint(p.serial, 10), Data: p.data, Header: nats.Header{nats.MsgIdHdr: {p.id}}}
+	m := &nats.Msg{Subject: l.prefix + p.subject, Reply: l.inbox + strconv.FormatUint(p.serial, 10), Data: p.data, Header: nats.Header{nats.MsgIdHdr: {p.id}}}
 	if err := l.nc.PublishMsg(m); err != nil {
 		if !reconnectable(err) {
 			o.d.say("A metric cannot be published: %s", err)
@@ -189,6 +189,9 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 	case <-changed:
 		return false
 	default:
+	}
+	if l.prefix != "" {
+		return false // the spool takes it, sooner or later
 	}
 	there, known := l.taken(p.subject, home)
 	o.state.Lock()
@@ -280,31 +283,12 @@ func (l *link) taken(subject string, at *home) (there *home, known bool) {
 	if at != nil {
 		domain = at.domain
 	}
-	api := "$JS.API."
-	if domain != "" && domain != l.nc.ConnectedDomain() {
-		api = "$JS." + domain + ".API."
-	}
-	question, err := json.Marshal(map[string]string{"subject": subject})
-	if err != nil {
-		return nil, false
-	}
-	ctx, cancel := context.WithTimeout(l.ctx, ackPatience)
-	defer cancel()
-	m, err := l.nc.RequestWithContext(ctx, api+"STREAM.NAMES", question)
-	if err != nil {
-		return nil, errors.Is(err, nats.ErrNoResponders) && at == nil
-	}
-	var answer struct {
-		Streams []string `json:"streams"`
-		Error   *struct {
-			Code int `json:"code"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil || answer.Error != nil {
-		return nil, answer.Error != nil && at == nil
-	}
-	if len(answer.Streams) == 0 {
+	stream, err := taker(l.ctx, l.nc, l.api(domain), subject)
+	switch {
+	case errors.Is(err, errNoStream):
 		return nil, true
+	case err != nil:
+		return nil, at == nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 	}
-	return &home{answer.Streams[0], domain}, true
+	return &home{stream, domain}, true
 }

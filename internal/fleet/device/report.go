@@ -11,7 +11,7 @@ import (
 	"github.com/natskit/natskit/internal/fleet"
 )
 
-const mostReport = 30 * time.Second // between attempts to write the state
+const mostReport = 10 * time.Second // between attempts to write the state
 
 // report writes who the device is and what it has applied to the bucket of states whenever that changes; it waits quietly where
 // there is no such bucket.

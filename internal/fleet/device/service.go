@@ -128,7 +128,7 @@ func (l *link) controlled(r micro.Request) {
 
 // relocate moves the device beside the handler, and answers on this link when it is done.
 func (l *link) relocate(target, reply string) {
-	l.d.wg.Go(func() {
+	l.d.spawn(func() {
 		l.d.move(target, func(a fleet.Controlled) {
 			if reply == "" {
 				return

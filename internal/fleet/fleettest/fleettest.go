@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fleet"
@@ -120,4 +121,21 @@ func Populate(t testing.TB, srv *testkit.NATS) {
 	f := Fleet(t, srv)
 	Devices(t, srv.URL(), 2)
 	Registered(t, f, "d1", "d2")
+}
+
+// Edge is a hub of the domain cloud with the stream survey and the bucket config, and a leaf node of it, of the domain leaf, with the
+// stream metrics.
+func Edge(t testing.TB) (hub, leaf *testkit.NATS) {
+	t.Helper()
+	hub = testkit.Server(t, testkit.WithDomain("cloud"), testkit.WithName("hub"))
+	leaf = testkit.Leaf(t, hub, testkit.WithDomain("leaf"))
+	testkit.Stream(t, hub.JS(), jetstream.StreamConfig{Name: "survey", Subjects: []string{"survey.>"}})
+	kv := testkit.KV(t, hub.JS(), jetstream.KeyValueConfig{Bucket: "config", History: 5})
+	testkit.Store(t, hub.JS(), "survey.lunch", 10, "pizza")
+	if _, err := kv.Put(testkit.Context(t), "all", []byte(`{"chart_color":"#ff0000"}`)); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Stream(t, leaf.JS(), jetstream.StreamConfig{Name: "metrics", Subjects: []string{"metrics.>"}})
+	testkit.Store(t, leaf.JS(), "metrics.leaf.1", 5, "{}")
+	return hub, leaf
 }

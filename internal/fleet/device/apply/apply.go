@@ -54,6 +54,9 @@ func (t *Target) Apply(ctx context.Context, config json.RawMessage) error {
 	}
 	if len(t.Hook) > 0 {
 		if err := t.hook(ctx, config); err != nil {
+			if t.Last != "" {
+				_ = os.Remove(t.Last) // what the hook has done is not known: the next one is run in any case
+			}
 			return errors.Join(err, undo())
 		}
 	}

@@ -59,6 +59,9 @@ func TestApply(t *testing.T) {
 	}
 	content("{\"a\":1}\n")
 	exit = 0
+	if err := target().Apply(ctx, []byte(`{"a":1}`)); err != nil || len(calls) != 3 {
+		t.Errorf("%v after %q", err, calls)
+	}
 	if err := target().Apply(ctx, []byte("null")); err != nil {
 		t.Fatal(err)
 	}

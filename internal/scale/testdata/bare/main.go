@@ -140,5 +140,6 @@ func measure(file string, args []string) error {
 	if werr := os.WriteFile(file, []byte(text), 0o600); werr != nil {
 		return werr
 	}
-	return err
+	os.Exit(cmd.ProcessState.ExitCode())
+	return nil
 }

@@ -1,4 +1,4 @@
-package stream
+package jscmd
 
 import (
 	"time"
@@ -7,11 +7,10 @@ import (
 
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
-	"github.com/natskit/natskit/internal/jscmd"
 )
 
-// queryFlags are the conditions that select streams, as flags.
-type queryFlags struct {
+// QueryFlags are the conditions that select streams, as flags.
+type QueryFlags struct {
 	js.Query
 	idle      time.Duration
 	created   time.Duration
@@ -20,8 +19,8 @@ type queryFlags struct {
 	oldSet    bool
 }
 
-// bind declares the flags of the conditions.
-func (f *queryFlags) bind(c *fisk.CmdClause) {
+// Bind declares the flags of the conditions.
+func (f *QueryFlags) Bind(c *fisk.CmdClause) {
 	c.Flag("server-name", "On a server whose name matches a regular expression").StringVar(&f.Server)
 	c.Flag("cluster", "In a cluster whose name matches a regular expression").StringVar(&f.Cluster)
 	c.Flag("empty", "Without messages").UnNegatableBoolVar(&f.Empty)
@@ -37,8 +36,8 @@ func (f *queryFlags) bind(c *fisk.CmdClause) {
 	c.Flag("expression", "For which an expression over config, state and info is true").StringVar(&f.Expression)
 }
 
-// conditions are the conditions that were given.
-func (f *queryFlags) conditions() js.Query {
+// Conditions are the conditions that were given.
+func (f *QueryFlags) Conditions() js.Query {
 	q := f.Query
 	if f.idleSet {
 		q.Idle = &f.idle
@@ -52,18 +51,18 @@ func (f *queryFlags) conditions() js.Query {
 	return q
 }
 
-// check refuses regular expressions and expressions that do not compile.
-func (f *queryFlags) check() error {
-	_, err := f.conditions().Compile(time.Time{})
+// Check refuses regular expressions and expressions that do not compile.
+func (f *QueryFlags) Check() error {
+	_, err := f.Conditions().Compile(time.Time{})
 	if err == nil {
-		err = jscmd.CheckFilter(f.Subject)
+		err = CheckFilter(f.Subject)
 	}
 	return err
 }
 
-// queryOn declares the conditions on a command and returns what reads and checks them.
-func queryOn(c *fisk.CmdClause) func() (js.Query, error) {
-	f := &queryFlags{}
-	f.bind(c)
-	return func() (js.Query, error) { return f.conditions(), f.check() }
+// QueryOn declares the conditions on a command and returns what reads and checks them.
+func QueryOn(c *fisk.CmdClause) func() (js.Query, error) {
+	f := &QueryFlags{}
+	f.Bind(c)
+	return func() (js.Query, error) { return f.Conditions(), f.Check() }
 }
