@@ -38,7 +38,10 @@ func stage(t *testing.T, d command.Doc, x command.Example) (c *clitest.CLI, line
 		if d.Command() == "account tls" {
 			c = c.Env("NATS_CA", srv.CAFile())
 		}
-		if d.Path[0] == "fleet" {
+		switch {
+		case d.Command() == "fleet mirror", d.Command() == "fleet source":
+			srv, _ = fleettest.Edge(t)
+		case d.Path[0] == "fleet":
 			fleettest.Populate(t, srv)
 		}
 		if d.Scope == command.System {

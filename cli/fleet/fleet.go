@@ -2,8 +2,9 @@
 package fleet
 
 import (
+	"github.com/natskit/natskit/cli/fleet/cmd"
 	"github.com/natskit/natskit/cli/fleet/config"
-	devices "github.com/natskit/natskit/cli/fleet/device"
+	"github.com/natskit/natskit/cli/fleet/device"
 	"github.com/natskit/natskit/cli/fleet/page"
 	"github.com/natskit/natskit/internal/command"
 )
@@ -16,7 +17,7 @@ func Command() command.Node {
 			Long: "Devices are micro services that all carry the same name. They answer queries about themselves, apply the configuration that a bucket holds for them, and run commands that wait for them in a stream while they are away.",
 		},
 		Nodes: func() []command.Node {
-			return append(devices.Command(), lsVerb(), infoVerb(), queryVerb(), config.Command(), initVerb(), page.Command())
+			return append(device.Command(), lsVerb(), infoVerb(), queryVerb(), config.Command(), cmd.Command(), mirrorVerb(), sourceVerb(), moveVerb(), page.Command(), initVerb())
 		},
 	}
 }

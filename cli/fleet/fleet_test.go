@@ -156,9 +156,9 @@ func TestInit(t *testing.T) {
 	}
 }
 
-func sample() device {
+func sample() known {
 	seen := viewtest.Now.Add(-time.Hour)
-	return device{
+	return known{
 		Info: fleet.Info{ID: "n0XLSb", Instance: "Q8", Nickname: "kettle\x1b[31m", Model: "Pixel 9", OS: fleet.OS{Name: "Android", Version: "16"}, Arch: "arm64", CPUs: 8,
 			Memory: 8 << 30, Labels: map[string]string{"site": "north", "floor": "2"}, Version: "1.0.0", Server: "hub-1", Cluster: "cloud", Domain: "cloud", Started: viewtest.Now.Add(-2 * time.Hour)},
 		LastSeen: &seen, Applied: &applied{Revision: 7, Time: viewtest.Now.Add(-time.Minute)},
@@ -169,14 +169,14 @@ func TestViews(t *testing.T) {
 	silent, live := sample(), sample()
 	live.ID, live.Nickname, live.Live, live.LastSeen = "a1", "toaster", true, &viewtest.Now
 	live.Applied = &applied{Revision: 6, Time: viewtest.Now, Error: "hook: exit status 1"}
-	viewtest.Golden(t, "ls", listing{service: "qcon", all: []device{silent, live}})
+	viewtest.Golden(t, "ls", listing{service: "qcon", all: []known{silent, live}})
 	g := control.Gathered{Answered: 3, Expected: 3, Silent: []string{}}
 	viewtest.Golden(t, "query", answers{all: []answer{{Info: silent.Info}, {Info: live.Info}}, asked: true, gathered: g})
 	fields := []string{"id", "os.name", "labels.site", "cpus"}
 	viewtest.Golden(t, "query-select", answers{all: []answer{{silent.Info, fields}, {live.Info, fields}}, fields: fields, asked: true, gathered: g})
 	viewtest.Golden(t, "query-count", tallied{2, 3, 4})
 	viewtest.Golden(t, "init", places{{Kind: "bucket", Name: "config", Holds: "configuration", Created: true}, {Kind: "stream", Name: "qcon_commands", Holds: "commands"}})
-	viewtest.Golden(t, "info", about{device: live,
+	viewtest.Golden(t, "info", about{known: live,
 		Configuration: standing{Status: control.Behind, Keys: map[string]uint64{"all": 7, "device.a1": 9}, Has: map[string]uint64{"all": 6}, Value: []byte(`{"chart_color":"#ff0000"}`)},
 		Commands:      []lastCommand{{ID: "c1", Args: []string{"uname", "-a"}, State: fleet.Done, Exit: 1, Issued: viewtest.Now.Add(-time.Minute)}}})
 }

@@ -49,7 +49,7 @@ func infoVerb() command.Node {
 
 // about is all about one device.
 type about struct {
-	device
+	known
 	Configuration standing      `json:"configuration"`
 	Commands      []lastCommand `json:"commands"` // newest first
 }
@@ -139,7 +139,7 @@ func runInfo(ctx context.Context, e *env.Env, o infoOptions) error {
 		if err != nil {
 			return err
 		}
-		out := about{device: newDevice(d), Commands: []lastCommand{}}
+		out := about{known: newKnown(d), Commands: []lastCommand{}}
 		applied, applyErr := f.Standings(ctx, []control.Device{d})
 		statuses, err := f.Commands(ctx)
 		if err := errors.Join(applyErr, err); err != nil {

@@ -61,7 +61,7 @@ func lsVerb() command.Node {
 // listing is the devices that are known.
 type listing struct {
 	service string
-	all     []device
+	all     []known
 }
 
 // JSON is the list.
@@ -87,9 +87,9 @@ func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
 		if err != nil {
 			return err
 		}
-		out := listing{service: o.service.Name, all: []device{}}
+		out := listing{service: o.service.Name, all: []known{}}
 		for _, d := range found {
-			out.all = append(out.all, newDevice(d))
+			out.all = append(out.all, newKnown(d))
 		}
 		if len(found) == 0 {
 			e.IO.Hint("%s", fleetcmd.NoDevices)

@@ -157,7 +157,7 @@ func (c *Copier) origin(ctx context.Context, plan *Copy, o Origin) (js.Stream, e
 	}
 	s, err := client.Info(ctx, o.Stream)
 	if err != nil {
-		return s, fmt.Errorf("domain %s: %w", o.Domain, err)
+		return s, domainError(o.Domain, err)
 	}
 	if plan.ends == nil {
 		plan.ends = map[Origin]uint64{}
@@ -177,9 +177,19 @@ func (c *Copier) existing(ctx context.Context, domain, stream string) (*js.Strea
 	case js.IsCode(err, 10059):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("domain %s: %w", domain, err)
+		return nil, domainError(domain, err)
 	}
 	return &s, nil
+}
+
+// domainError says where it was, and what to check when nobody answers there.
+func domainError(domain string, err error) error {
+	unreachable := fail.CodeOf(err) == fail.Unreachable
+	err = fmt.Errorf("domain %s: %w", domain, err)
+	if unreachable {
+		return fail.Hint(err, "check the names of the domains, and that the servers are joined: nats server report jetstream shows both")
+	}
+	return err
 }
 
 func prefixOf(domain string) string { return "$JS." + domain + ".API" }

@@ -4,23 +4,28 @@ package fleettest
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/fleet/control"
 	"github.com/natskit/natskit/internal/fleet/device"
+	"github.com/natskit/natskit/internal/fleet/device/journal"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
 // Within is how long a test waits for what should take a moment.
 const Within = 30 * time.Second
 
-// Device starts a device on the servers at url and returns when it answers. It stops with the test.
+// Device starts a device on the servers at url and returns when it answers. It runs echo, false, sh and sleep when it is told to. It stops
+// with the test.
 func Device(t testing.TB, url, id string, change ...func(*device.Options)) *device.Device {
 	t.Helper()
 	conn := nats.GetDefaultOptions()
@@ -28,6 +33,12 @@ func Device(t testing.TB, url, id string, change ...func(*device.Options)) *devi
 	o := device.Options{Conn: conn, Interval: -1, Grace: 50 * time.Millisecond, Info: fleet.Info{
 		ID: id, Nickname: "nick-" + id, Model: "Box", OS: fleet.OS{Name: "Linux", Version: "6.1"}, Arch: "arm64", CPUs: 4, Memory: 8 << 30, Version: "1.0.0",
 	}}
+	log, err := journal.Open(filepath.Join(t.TempDir(), "journal"), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	o.Commands = &device.Commands{Journal: log, Allow: device.Allow{"echo", "false", "sh", "sleep"}, Environ: os.Environ()}
 	for _, c := range change {
 		c(&o)
 	}
@@ -110,4 +121,21 @@ func Populate(t testing.TB, srv *testkit.NATS) {
 	f := Fleet(t, srv)
 	Devices(t, srv.URL(), 2)
 	Registered(t, f, "d1", "d2")
+}
+
+// Edge is a hub of the domain cloud with the stream survey and the bucket config, and a leaf node of it, of the domain leaf, with the
+// stream metrics.
+func Edge(t testing.TB) (hub, leaf *testkit.NATS) {
+	t.Helper()
+	hub = testkit.Server(t, testkit.WithDomain("cloud"), testkit.WithName("hub"))
+	leaf = testkit.Leaf(t, hub, testkit.WithDomain("leaf"))
+	testkit.Stream(t, hub.JS(), jetstream.StreamConfig{Name: "survey", Subjects: []string{"survey.>"}})
+	kv := testkit.KV(t, hub.JS(), jetstream.KeyValueConfig{Bucket: "config", History: 5})
+	testkit.Store(t, hub.JS(), "survey.lunch", 10, "pizza")
+	if _, err := kv.Put(testkit.Context(t), "all", []byte(`{"chart_color":"#ff0000"}`)); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Stream(t, leaf.JS(), jetstream.StreamConfig{Name: "metrics", Subjects: []string{"metrics.>"}})
+	testkit.Store(t, leaf.JS(), "metrics.leaf.1", 5, "{}")
+	return hub, leaf
 }

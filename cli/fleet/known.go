@@ -8,8 +8,8 @@ import (
 	"github.com/natskit/natskit/internal/render"
 )
 
-// device is one device as the results show it.
-type device struct {
+// known is one device as the results show it.
+type known struct {
 	fleet.Info
 	Live     bool       `json:"live"`                // it answered now
 	LastSeen *time.Time `json:"last_seen,omitempty"` // when it last spoke
@@ -23,8 +23,8 @@ type applied struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-func newDevice(d control.Device) device {
-	out := device{Info: d.Info, Live: d.Live}
+func newKnown(d control.Device) known {
+	out := known{Info: d.Info, Live: d.Live}
 	if !d.Seen.IsZero() {
 		seen := d.Seen.UTC()
 		out.LastSeen = &seen
@@ -44,7 +44,7 @@ func system(o fleet.OS) string {
 }
 
 // revision is the revision of the configuration that the device runs with; red when it could not apply what there is.
-func (d device) revision() any {
+func (d known) revision() any {
 	switch {
 	case d.Applied == nil:
 		return ""
@@ -55,7 +55,7 @@ func (d device) revision() any {
 }
 
 // seen is when the device last spoke.
-func (d device) seen(machine bool) any {
+func (d known) seen(machine bool) any {
 	switch {
 	case d.Live && !machine:
 		return render.Good("now")
@@ -66,7 +66,7 @@ func (d device) seen(machine bool) any {
 }
 
 // age is how long ago the device was started.
-func (d device) age() any {
+func (d known) age() any {
 	if d.Started.IsZero() {
 		return ""
 	}
