@@ -198,7 +198,7 @@ func (r *restoring) begin(ctx context.Context) error {
 // Chunks are as large as the server's own, and a few are under way at once: the server takes them in order.
 const (
 	chunkBytes  = 128 << 10
-	underWay    = 8
+	underWay    = 16
 	leastChunks = 1 << 10
 )
 
