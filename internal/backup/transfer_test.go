@@ -137,7 +137,7 @@ func (w world) picture(t *testing.T, name string) picture {
 
 func same(t *testing.T, what string, want, have picture) {
 	t.Helper()
-	if len(want.Messages) != len(have.Messages) || want.State.FirstSeq != have.State.FirstSeq || want.State.LastSeq != have.State.LastSeq || want.State.Msgs != have.State.Msgs {
+	if len(want.Messages) != len(have.Messages) || max(want.State.FirstSeq, 1) != max(have.State.FirstSeq, 1) || want.State.LastSeq != have.State.LastSeq || want.State.Msgs != have.State.Msgs {
 		t.Errorf("%s: state %+v, want %+v", what, have.State, want.State)
 		return
 	}
