@@ -51,7 +51,7 @@ func TestTerminalSeesEachMessage(t *testing.T) {
 		t.Run("live"+row.flags, func(t *testing.T) {
 			t.Parallel()
 			srv := testkit.Server(t)
-			term := onTerminal(t, srv.URL(), "sub foo"+row.flags)
+			term := onTerminal(t, srv.URL(), "sub foo --count 5"+row.flags)
 			srv.AwaitInterest("foo")
 			eachIsSeen(t, srv, term, "foo", row.says)
 		})
@@ -60,7 +60,7 @@ func TestTerminalSeesEachMessage(t *testing.T) {
 				t.Parallel()
 				srv := testkit.Server(t)
 				testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
-				term := onTerminal(t, srv.URL(), "sub --stream S"+mode+row.flags)
+				term := onTerminal(t, srv.URL(), "sub --stream S --count 5"+mode+row.flags)
 				term.Expect("for new messages", time.Minute)
 				eachIsSeen(t, srv, term, "s", row.says)
 			})
@@ -74,7 +74,6 @@ func eachIsSeen(t *testing.T, srv *testkit.NATS, term *ptytest.Terminal, subject
 		testkit.Publish(t, srv.Conn(), subject, 1, fmt.Sprintf("b%d", i))
 		term.Expect(fmt.Sprintf(says, i), time.Minute)
 	}
-	term.Send("\x03")
 	if code := term.Wait(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
