@@ -37,6 +37,7 @@ type outbox struct {
 	state sync.Mutex // guards home
 	home  *home      // the stream that takes the metrics; nil when none does
 	asked bool       // home has been looked for on this link
+	tries int        // lookups on this link that nobody answered
 }
 
 // home is a stream and its domain.
@@ -53,6 +54,7 @@ type ack struct {
 const (
 	ackPatience = 2 * time.Second
 	resendAfter = 200 * time.Millisecond
+	mostLookups = 4
 	// dedupe is less than the time for which a stream remembers message ids unless it is told otherwise: 2 minutes.
 	dedupe = 100 * time.Second
 )
@@ -85,7 +87,7 @@ func (o *outbox) waiting() (int, uint64) {
 // forget makes the outbox look for a stream anew: the device is somewhere else.
 func (o *outbox) forget() {
 	o.state.Lock()
-	o.home, o.asked = nil, false
+	o.home, o.asked, o.tries = nil, false, 0
 	o.state.Unlock()
 }
 
@@ -197,9 +199,10 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 	o.state.Lock()
 	defer o.state.Unlock()
 	if home == nil && o.home == nil {
-		o.asked = known || o.asked || there == nil
-		o.home = there
-		return o.home == nil
+		// A cluster that elects has no answer for a while; who may not ask never gets one.
+		o.tries++
+		o.home, o.asked = there, known || o.tries >= mostLookups
+		return o.asked && there == nil
 	}
 	if known && there == nil {
 		o.home, o.asked = nil, true // the stream is gone
