@@ -51,8 +51,9 @@ golden: ## Rewrite golden files; read the diff
 docs: ## Write reference, man pages and cheats from the tree
 	$(GO) run ./nats docs write --dir docs
 
-bench: ## Benchmarks, and speeds as ratios to the raw wire in the same run
-	$(CLEAN) $(GO) test -run '^$$' -bench . -benchmem -benchtime 1s ./internal/wire ./internal/render ./internal/payload
+bench: ## Benchmarks, and speeds as ratios to the raw wire in the same run; PEER=/path/to/another/nats is run beside
+	$(CLEAN) SUITE=1 PEER='$(abspath $(PEER))' $(GO) test -count 1 -timeout 30m -run '^TestSuite$$' -v ./internal/meter/suite
+	$(CLEAN) $(GO) test -run '^$$' -bench . -benchmem -benchtime 300ms ./internal/wire ./internal/render ./internal/payload ./internal/meter/... ./cli/sub
 
 check: lint tidy test fuzz cross ## Everything CI runs
 

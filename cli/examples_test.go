@@ -60,7 +60,7 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 			begin(t, c, beside)
 			continue
 		}
-		need, in := pipe(t, "nats "+need)
+		need, in := pipe(t, commandLine(need))
 		c.Stdin(in).OK(need)
 	}
 	run := c.Stdin(stdin).Start(line)
@@ -87,13 +87,21 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 // begin starts a line beside the example; a line that listens is waited for until it does.
 func begin(t *testing.T, c *clitest.CLI, line string) {
 	t.Helper()
-	line, stdin := pipe(t, "nats "+line)
+	line, stdin := pipe(t, commandLine(line))
 	r := c.Stdin(stdin).Start(line)
 	for word, sign := range map[string]string{"reply": "Listening on", "sub": "Subscribing on", "serve": "waiting for requests"} {
 		if strings.Contains(" "+line+" ", " "+word+" ") {
 			r.Says(sign)
 		}
 	}
+}
+
+// commandLine is a need as it would be typed: those that do not begin with a pipe leave the name of the program out.
+func commandLine(need string) string {
+	if strings.Contains(need, " | nats ") {
+		return need
+	}
+	return "nats " + need
 }
 
 // pipe splits "printf 'text' | nats line" into the line and its standard input, and "nats line" into the line.
@@ -112,4 +120,18 @@ func pipe(t *testing.T, text string) (line, stdin string) {
 		t.Fatalf("example %q does not begin with nats", text)
 	}
 	return rest, ""
+}
+
+func TestNeedsWithPipes(t *testing.T) {
+	t.Parallel()
+	for need, want := range map[string][2]string{
+		"kv add CFG": {"kv add CFG", ""},
+		"printf 'hello' | nats object put FILES --name a.txt": {"object put FILES --name a.txt", "hello"},
+		`printf 'a\nb' | nats kv put CFG a`:                   {"kv put CFG a", "a\nb"},
+		`echo '{"key":"a"}' | nats kv import CFG`:             {"kv import CFG", `{"key":"a"}` + "\n"},
+	} {
+		if line, stdin := pipe(t, commandLine(need)); line != want[0] || stdin != want[1] {
+			t.Errorf("%s: %q with %q", need, line, stdin)
+		}
+	}
 }

@@ -5,8 +5,11 @@ package main
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/ptytest"
@@ -83,4 +86,102 @@ func TestTerminalInterruptWhileTyping(t *testing.T) {
 	if code := term.Wait(10 * time.Second); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// --password-stdin on a terminal asks, and what is typed is not shown.
+func TestTerminalPassword(t *testing.T) {
+	srv := testkit.Server(t, testkit.WithUser("ann", "s3cr3t-pw"))
+	term := terminal(t, srv.URL(), "pub", "foo", "hello", "--user", "ann", "--password-stdin")
+	term.Expect("Password", 10*time.Second)
+	term.Send("s3cr3t-pw\r")
+	term.Expect(`Published 5 bytes to "foo"`, 10*time.Second)
+	if code := term.Wait(10 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if strings.Contains(term.Raw(), "s3cr3t") {
+		t.Errorf("the password was shown: %q", term.Raw())
+	}
+	term = terminal(t, srv.URL(), "pub", "foo", "hello", "--user", "ann", "--password-stdin", "--no-prompt")
+	if code := term.Wait(10 * time.Second); code != 2 {
+		t.Errorf("exit code %d: %s", code, term.Transcript())
+	}
+	term = terminal(t, srv.URL(), "pub", "foo", "hello", "--user", "ann", "--password-stdin")
+	term.Expect("Password", 10*time.Second)
+	term.Send("\x03")
+	if code := term.Wait(10 * time.Second); code != 130 {
+		t.Errorf("interrupted: exit code %d", code)
+	}
+}
+
+// The tab key in a real bash: words broken at : and =, names from a server, and nothing that a name says is run.
+func TestTerminalCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not here")
+	}
+	srv := testkit.Server(t)
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "X$(touch${IFS}pwned)", Subjects: []string{"x"}})
+	home := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, home+"/nats"); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bash, "--norc", "--noprofile", "-i")
+	cmd.Dir = home
+	cmd.Env = []string{"HOME=" + home, "TERM=dumb", "PATH=" + home + ":" + os.Getenv("PATH"), "PS1=ready>", "NATS_COMPLETION_TIMEOUT=20s", "INPUTRC=/dev/null"}
+	term := ptytest.Start(t, cmd, 200, 30)
+	term.Expect("ready>", 10*time.Second)
+	term.Send("bind 'set enable-bracketed-paste off'; source <(nats completion bash); echo loaded\r")
+	term.Expect("\nloaded", 10*time.Second)
+	term.Expect("ready>", 10*time.Second)
+	term.Send("nats -s " + srv.URL() + " stream inf\tO\t")
+	term.Expect("stream info ORDERS ", 30*time.Second)
+	term.Send("\x15nats --server=" + srv.URL() + " stream info X\t")
+	term.Expect(`info X\$\(touch\$\{IFS\}pwned\) `, 30*time.Second)
+	term.Send("\x15nats context add prod\r")
+	term.Expect("ready>", 10*time.Second)
+	term.Send("nats --context=p\t")
+	term.Expect("nats --context=prod ", 30*time.Second)
+	term.Send("\x15exit\r")
+	term.Wait(10 * time.Second)
+	if _, err := os.Stat(home + "/pwned"); err == nil {
+		t.Error("a name was run")
+	}
+}
+
+// The live graph and the live report have a screen of their own and leave the terminal as it was; the report stays.
+func TestTerminalSubScreens(t *testing.T) {
+	srv := testkit.Server(t)
+	term := terminal(t, srv.URL(), "sub", "foo", "--graph")
+	term.ExpectScreen("foo / second", 20*time.Second)
+	if !term.Alternate() {
+		t.Error("the graph is not on a screen of its own")
+	}
+	term.Resize(60, 24)
+	srv.AwaitInterest("foo")
+	testkit.Publish(t, srv.Conn(), "foo", 3, "x")
+	term.ExpectScreen("╭", 20*time.Second) // the line goes up
+	term.Send("\x03")
+	if code := term.Wait(10 * time.Second); code != 0 || term.Alternate() {
+		t.Errorf("exit code %d, alternate screen %v", code, term.Alternate())
+	}
+
+	term = terminal(t, srv.URL(), "sub", "rp.>", "--report-subjects")
+	srv.AwaitInterest("rp.a")
+	srv.AwaitInterest("rp.a")
+	testkit.Publish(t, srv.Conn(), "rp.a", 4, "x")
+	term.ExpectScreen("Active Subjects Report", 20*time.Second)
+	term.ExpectScreen("rp.a", 20*time.Second)
+	if !term.Alternate() {
+		t.Error("the report is not on a screen of its own")
+	}
+	term.Send("\x03")
+	if code := term.Wait(10 * time.Second); code != 0 || term.Alternate() {
+		t.Errorf("exit code %d, alternate screen %v", code, term.Alternate())
+	}
+	term.ExpectScreen("rp.a", 10*time.Second)
 }

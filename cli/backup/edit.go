@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -253,30 +252,40 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 		return fmt.Errorf("editing backup %s: %w", o.source, err)
 	}
 	if !o.dryRun {
-		if err := prove(e, target); err != nil {
+		if err := prove(dir, target); err != nil {
 			return fmt.Errorf("backup %s was written, its manifest was not: %w", o.target, err)
 		}
 	}
 	return e.Out.Print(newReport(o, r))
 }
 
-// prove writes the manifest of a backup that is whole.
-func prove(e *env.Env, dir string) error {
-	m, err := backup.Measure(dir)
+// prove finishes a backup that the library wrote: what it does not know of the stream, and the manifest.
+func prove(source, target string) error {
+	from, err := backup.ReadMeta(source)
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(m, "", "  ")
+	if from.Memory {
+		to, err := backup.ReadMeta(target)
+		if err != nil {
+			return err
+		}
+		to.Memory = true
+		if err := to.Write(target); err != nil {
+			return err
+		}
+	}
+	m, err := backup.Measure(target)
 	if err != nil {
 		return err
 	}
 	for name := range m.Files {
-		if err := os.Chmod(filepath.Join(dir, name), 0o600); err != nil {
+		if err := os.Chmod(filepath.Join(target, name), 0o600); err != nil {
 			return err
 		}
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.Chmod(target, 0o700); err != nil {
 		return err
 	}
-	return e.Files.WriteFile(filepath.Join(dir, backup.ManifestFile), append(text, '\n'))
+	return m.Write(target)
 }

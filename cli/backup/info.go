@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/choria-io/fisk"
+	"github.com/nats-io/jsm.go/api"
 	archive "github.com/nats-io/jsm.go/backup"
 
+	"github.com/natskit/natskit/internal/backup"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/render"
@@ -119,6 +121,13 @@ func runInfo(_ context.Context, e *env.Env, o infoOptions) error {
 	bar.close()
 	if err != nil {
 		return fmt.Errorf("backup %s: %w", o.source, err)
+	}
+	meta, err := backup.ReadMeta(dir)
+	if err != nil {
+		return fmt.Errorf("backup %s: %w", o.source, err)
+	}
+	if meta.Memory {
+		report.Config.Storage = api.MemoryStorage
 	}
 	return e.Out.Print(contents{*report, o.source})
 }

@@ -33,6 +33,9 @@ Agents speak to the server of their own context, so that each machine can have i
 }
 
 func runAgent(ctx context.Context, e *env.Env, o agentOptions) error {
+	if _, embedded := e.Nats.Effective().Embedded(); embedded {
+		return fail.Hint(fail.Usagef("an embedded server is of this process alone: a controller cannot reach it"), "nats server run starts a server that others can reach")
+	}
 	nc, err := e.Nats.Conn(ctx)
 	if err != nil {
 		return err

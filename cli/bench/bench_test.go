@@ -291,10 +291,3 @@ func TestInterruptedAndKilled(t *testing.T) {
 		}
 	})
 }
-
-func TestEmbeddedServersNeedTheLibrary(t *testing.T) {
-	t.Parallel()
-	c := clitest.New(t, Command()).Server("embedded:store")
-	c.Fails(fail.Usage, "bench pub b", "--engine nats.go")
-	c.OK("bench pub b --msgs 100 --engine nats.go")
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/meter"
 	"github.com/natskit/natskit/internal/meter/crew"
+	"github.com/natskit/natskit/internal/payload"
 )
 
 // common are the options of all benchmarks.
@@ -241,8 +242,14 @@ type body struct {
 
 func (o *body) bind(c *fisk.CmdClause) {
 	flagval.ExistingFileVar(c.Flag("payload", "Send the contents of this file").PlaceHolder("FILE"), &o.payload)
-	flagval.HeaderVar(c.Flag("header", "Header to put on each message").Short('H').PlaceHolder("K:V"), &o.header)
+	flagval.HeaderVar(c.Flag("header", "Header to put on each message; templates such as {{Count}} and {{ID}} are filled in for each").Short('H').PlaceHolder("K:V"), &o.header)
 	c.Flag("random", "Send bytes that do not compress instead of zeroes").UnNegatableBoolVar(&o.random)
+}
+
+// checkHeader refuses headers whose templates do not compile.
+func (o *body) checkHeader() error {
+	_, err := payload.CompileHeader(o.header, payload.ForPublish)
+	return err
 }
 
 // multi are the options that spread messages over subjects.

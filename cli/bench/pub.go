@@ -51,6 +51,9 @@ func checkPub(o *pubOptions) error {
 	if err := o.pacing.check(); err != nil {
 		return err
 	}
+	if err := o.checkHeader(); err != nil {
+		return err
+	}
 	if err := stampable(o.latency, o.size.low, o.payload); err != nil {
 		return err
 	}

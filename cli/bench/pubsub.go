@@ -59,6 +59,9 @@ func checkPubsub(o *pubsubOptions) error {
 	if err := o.pacing.check(); err != nil {
 		return err
 	}
+	if err := o.checkHeader(); err != nil {
+		return err
+	}
 	if o.latency && (o.payload != "" || o.size.low < 16) {
 		return fail.Hint(stampable(true, o.size.low, o.payload), "--no-latency measures without it")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -89,12 +90,38 @@ func world(e *env.Env) crew.World {
 	}
 }
 
+// reachable refuses a server inside this process for runs that it makes no sense for. What is left to measure there are streams
+// and buckets, and what a client library costs.
+func reachable(e *env.Env, o common, s crew.Spec) error {
+	if _, embedded := e.Nats.Effective().Embedded(); !embedded {
+		return nil
+	}
+	const instead = "nats server run starts a server that others can reach"
+	switch {
+	case o.agents > 0:
+		return fail.Hint(fail.Usagef("an embedded server is of this process alone: agents cannot reach it"), instead)
+	case s.Kind == "sub", strings.HasPrefix(s.Kind, "service "):
+		return fail.Hint(fail.Usagef("an embedded server is of this process alone: bench %s would wait for others that cannot reach it", s.Kind), instead)
+	case s.Kind == crew.ModeFast:
+		return fail.Hint(fail.Usagef("fast batches are published by the wire engine, which needs a server with a socket, not an embedded one"), instead)
+	case s.Engine == crew.Wire:
+		return fail.Hint(fail.Usagef("the wire engine needs a server with a socket: use --engine nats.go for an embedded one"), instead)
+	}
+	return nil
+}
+
 // execute carries a run out: introduction, progress, report, files.
 func execute(ctx context.Context, e *env.Env, o common, spec crew.Spec, args settings) error {
+	if err := reachable(e, o, spec); err != nil {
+		return err
+	}
 	introduce(e, spec, args)
 	r, err := measure(ctx, e, o, spec)
 	if r == nil {
 		return err
+	}
+	if _, embedded := e.Nats.Effective().Embedded(); embedded && len(r.Sides) > 0 {
+		r.Notes = append(r.Notes, "The server ran inside this process: there was no network, and both shared the processor time")
 	}
 	return publishReport(e, o, r, err, e.Out.Print)
 }

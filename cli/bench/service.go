@@ -52,6 +52,9 @@ With --throughput, --ramp or --steps a latency counts from when its request was 
 			if err := o.pacing.check(); err != nil {
 				return err
 			}
+			if err := o.checkHeader(); err != nil {
+				return err
+			}
 			return publishable(o.subject)
 		},
 		Run: func(ctx context.Context, e *env.Env, o requestOptions) error { return runRequest(ctx, e, *shared, o) },
@@ -102,6 +105,9 @@ func runServe(ctx context.Context, e *env.Env, shared common, o serveOptions) er
 	s := shared.spec("service serve")
 	s.Subject = o.subject
 	s.Wait, s.Idle, s.Messages = 0, 0, 0
+	if err := reachable(e, shared, s); err != nil {
+		return err
+	}
 	args := base(s)
 	args["sleep"], args["subject"], args["msgs"] = shared.sleep, o.subject, count(shared.msgs)
 	shared.progress = false

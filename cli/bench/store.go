@@ -78,6 +78,9 @@ func checkStore(shared *jsCommon, o *storeOptions) error {
 	if err := o.pacing.check(); err != nil {
 		return err
 	}
+	if err := o.checkHeader(); err != nil {
+		return err
+	}
 	if o.creation.cleanup && !o.creation.create {
 		return fail.Usagef("--cleanup deletes what --create made: give both")
 	}

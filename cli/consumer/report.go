@@ -71,14 +71,7 @@ type reportRow struct {
 	APILevel    int           `json:"api_level"`
 	Cluster     string        `json:"cluster,omitempty"`
 	Leader      string        `json:"leader,omitempty"`
-	Peers       []peer        `json:"peers"`
-}
-
-type peer struct {
-	Name    string `json:"name"`
-	Leader  bool   `json:"leader"`
-	Current bool   `json:"current"`
-	Offline bool   `json:"offline"`
+	Peers       []jscmd.Peer  `json:"peers"`
 }
 
 type leaderRow struct {
@@ -91,7 +84,7 @@ func newReportRow(c consumers.Consumer, messages uint64) reportRow {
 	cfg := c.ConsumerInfo.Config
 	r := reportRow{
 		Name: c.Name, Mode: "Pull", AckPolicy: cfg.AckPolicy.String(), AckWait: cfg.AckWait, AckPending: c.NumAckPending, Redelivered: c.NumRedelivered,
-		Unprocessed: c.NumPending, AckFloor: c.AckFloor.Stream, APILevel: js.LevelOf(cfg.Metadata), Peers: []peer{},
+		Unprocessed: c.NumPending, AckFloor: c.AckFloor.Stream, APILevel: js.LevelOf(cfg.Metadata), Peers: jscmd.Peers(c.Cluster),
 	}
 	if !c.IsPull() {
 		r.Mode = "Push"
@@ -104,13 +97,6 @@ func newReportRow(c consumers.Consumer, messages uint64) reportRow {
 		return r
 	}
 	r.Cluster, r.Leader = cluster.Name, cluster.Leader
-	if cluster.Leader != "" {
-		r.Peers = append(r.Peers, peer{Name: cluster.Leader, Leader: true, Current: true})
-	}
-	for _, p := range cluster.Replicas {
-		r.Peers = append(r.Peers, peer{Name: p.Name, Current: p.Current, Offline: p.Offline})
-	}
-	slices.SortFunc(r.Peers, func(a, b peer) int { return cmp.Compare(a.Name, b.Name) })
 	return r
 }
 
@@ -140,7 +126,7 @@ func (r report) View(p *render.Page) {
 		render.Column{Name: "API Level", Drop: 6}, render.Column{Name: "Cluster", Drop: 1})
 	for _, c := range r.Consumers {
 		t.Row(render.Key(c.Name), c.Mode, c.AckPolicy, r.span(c.AckWait), r.count(uint64(c.AckPending)), r.count(uint64(c.Redelivered)), r.unprocessed(p, c), r.count(c.AckFloor),
-			r.count(uint64(c.APILevel)), peerNames(c.Peers))
+			r.count(uint64(c.APILevel)), jscmd.PeerNames(c.Peers))
 	}
 	if !jscmd.Wordy(p) {
 		return
@@ -179,40 +165,6 @@ func (r report) unprocessed(p *render.Page, c reportRow) any {
 		return r.count(c.Unprocessed)
 	}
 	return render.Sprintf("%s / %d%%", render.Count(c.Unprocessed), c.Share)
-}
-
-// peerNames are the peers without the domain they have in common.
-func peerNames(peers []peer) string {
-	names := make([]string, 0, len(peers))
-	suffix := commonDomain(peers)
-	for _, p := range peers {
-		n := strings.TrimSuffix(p.Name, suffix)
-		switch {
-		case p.Leader:
-			n += "*"
-		case p.Offline || !p.Current:
-			n += "!"
-		}
-		names = append(names, n)
-	}
-	return strings.Join(names, ", ")
-}
-
-// commonDomain is ".example.net" when all names end so; of a single name nothing is taken.
-func commonDomain(peers []peer) string {
-	if len(peers) < 2 {
-		return ""
-	}
-	_, domain, ok := strings.Cut(peers[0].Name, ".")
-	if !ok {
-		return ""
-	}
-	for _, p := range peers {
-		if !strings.HasSuffix(p.Name, "."+domain) {
-			return ""
-		}
-	}
-	return "." + domain
 }
 
 func runReport(ctx context.Context, e *env.Env, o reportOptions) error {

@@ -9,10 +9,10 @@ import (
 
 	"github.com/choria-io/fisk"
 
-	"github.com/natskit/natskit/contexts"
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 // Command is `nats counter`.
@@ -30,17 +30,13 @@ func Command() command.Node {
 
 // onCounters opens the counters of a stream, or of the one that stores subject, and lets do work.
 func onCounters(ctx context.Context, e *env.Env, stream, subject string, do func(context.Context, *store.Counters) error) error {
-	ctx, end := e.Nats.Allowed(ctx)
-	defer end()
-	js, err := e.Nats.JetStream(ctx)
-	if err != nil {
-		return err
-	}
-	c, err := store.New(js).OpenCounters(ctx, stream, subject)
-	if err != nil {
-		return contexts.Refusal(ctx, err)
-	}
-	return contexts.Refusal(ctx, do(ctx, c))
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
+		counters, err := c.OpenCounters(ctx, stream, subject)
+		if err != nil {
+			return err
+		}
+		return do(ctx, counters)
+	})
 }
 
 func streamFlag(c *fisk.CmdClause, to *string) {

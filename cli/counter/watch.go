@@ -2,7 +2,6 @@ package counter
 
 import (
 	"context"
-	"errors"
 
 	"github.com/choria-io/fisk"
 
@@ -12,12 +11,13 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type watchOptions struct {
 	subject string
 	stream  string
-	number  uint64
+	limits  storecmd.Limits
 }
 
 func watchVerb() command.Node {
@@ -31,7 +31,8 @@ func watchVerb() command.Node {
 		Bind: func(c *fisk.CmdClause, o *watchOptions) {
 			c.Arg("subject", "Subject of the counter, or a pattern").Required().StringVar(&o.subject)
 			streamFlag(c, &o.stream)
-			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.number))
+			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.limits.Count))
+			c.Flag("wait", "End after this long").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.limits.Wait).Positive())
 		},
 		Check: func(o *watchOptions) error {
 			if err := flagval.CheckSubject(o.subject, true); err != nil {
@@ -55,33 +56,14 @@ func (c change) View(p *render.Page) {
 	p.Line("[%s] %s: %s (%+d)", render.At(c.Time), render.Subject(c.Subject), c.Value.String(), c.Increment)
 }
 
-// errEnough ends a watch that has shown what was asked for.
-var errEnough = errors.New("enough was shown")
-
 func runWatch(ctx context.Context, e *env.Env, o watchOptions) error {
-	err := onCounters(ctx, e, o.stream, o.subject, func(ctx context.Context, c *store.Counters) error {
-		feed := e.Out.Feed()
-		shown := uint64(0)
-		start := func() error {
-			e.Say("Watching %s in stream %s", o.subject, c.Stream)
-			return nil
-		}
-		err := c.Watch(ctx, o.subject, start, feed.Flush, func(one store.Counter) error {
-			if err := feed.Emit(change{newCount(one)}); err != nil {
-				return err
+	return storecmd.Watch(ctx, e, o.limits, func(ctx context.Context, w *storecmd.Watching) error {
+		return onCounters(ctx, e, o.stream, o.subject, func(ctx context.Context, c *store.Counters) error {
+			start := func() error {
+				e.Say("Watching %s in stream %s", o.subject, c.Stream)
+				return nil
 			}
-			if shown++; shown == o.number {
-				return errEnough
-			}
-			return nil
+			return c.Watch(ctx, o.subject, start, w.Feed.Flush, func(one store.Counter) error { return w.Emit(change{newCount(one)}) })
 		})
-		if closeErr := feed.Close(nil); err == nil {
-			err = closeErr
-		}
-		return err
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return fail.Ended(ctx, err)
 }

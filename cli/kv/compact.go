@@ -10,6 +10,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
 )
@@ -53,7 +54,7 @@ func compactVerb() command.Node {
 			return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Bucket) error {
 				if !o.dry {
 					what := fmt.Sprintf("purge the audit trail of deleted keys from bucket %s", o.bucket)
-					if err := sure(ctx, e, o.force, what, o.bucket); err != nil {
+					if err := jscmd.Sure(ctx, e, o.force, what, o.bucket); err != nil {
 						return err
 					}
 				}

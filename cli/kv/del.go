@@ -13,8 +13,10 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 // removal is what del and purge have in common.
@@ -125,7 +127,7 @@ func (o *removal) runOne(ctx context.Context, e *env.Env, b *store.Bucket) error
 			write.Expect = &one.Revision
 		}
 	}
-	if err := sure(ctx, e, o.force, fmt.Sprintf("%s key %s > %s", o.verb(), o.bucket, key), key); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, fmt.Sprintf("%s key %s > %s", o.verb(), o.bucket, key), key); err != nil {
 		return err
 	}
 	rev, err := b.Remove(ctx, key, o.op, write)
@@ -149,7 +151,7 @@ func (o *removal) runMany(ctx context.Context, e *env.Env, b *store.Bucket) erro
 		return e.Out.Print(out)
 	}
 	what := fmt.Sprintf("%s %s, %s, from bucket %s", o.verb(), plural(out.Keys, "key", "keys"), render.HumaneBytes(out.Bytes), o.bucket)
-	if err := sure(ctx, e, o.force, what, o.bucket); err != nil {
+	if err := jscmd.Sure(ctx, e, o.force, what, o.bucket); err != nil {
 		return err
 	}
 	done, failed, err := b.RemoveAll(ctx, o.keys, o.op, o.ttl)
@@ -209,7 +211,7 @@ func delVerb() command.Node {
 }
 
 func (o *removal) deleteBucket(ctx context.Context, e *env.Env) error {
-	return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 		i, err := c.Info(ctx, store.KV, o.bucket)
 		if err != nil {
 			return err
@@ -219,7 +221,7 @@ func (o *removal) deleteBucket(ctx context.Context, e *env.Env) error {
 			return e.Out.Print(out)
 		}
 		what := fmt.Sprintf("delete bucket %s with %s, %s", o.bucket, plural(out.Keys, "key", "keys"), render.HumaneBytes(out.Bytes))
-		if err := sure(ctx, e, o.force, what, o.bucket); err != nil {
+		if err := jscmd.Sure(ctx, e, o.force, what, o.bucket); err != nil {
 			return err
 		}
 		if err := c.Remove(ctx, store.KV, o.bucket); err != nil {

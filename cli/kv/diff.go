@@ -12,6 +12,7 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type diffOptions struct {
@@ -98,7 +99,7 @@ func (d bucketDiff) View(p *render.Page) {
 }
 
 func diffBuckets(ctx context.Context, e *env.Env, o diffOptions) error {
-	return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 		left, err := c.OpenKV(ctx, o.bucket)
 		if err != nil {
 			return err

@@ -7,9 +7,8 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
-	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type infoOptions struct{ bucket string }
@@ -34,35 +33,13 @@ func infoVerb() command.Node {
 			return store.CheckBucket(o.bucket)
 		},
 		Run: func(ctx context.Context, e *env.Env, o infoOptions) error {
-			return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
-				bucket, err := pickBucket(ctx, e, c, o.bucket)
+			return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
+				bucket, err := storecmd.PickBucket(ctx, e, c, store.KV, o.bucket, "nats kv add NAME")
 				if err != nil {
 					return err
 				}
-				return printBucket(ctx, e, c, bucket)
+				return storecmd.PrintBucket(ctx, e, c, store.KV, bucket, newBucketInfo)
 			})
 		},
 	}
-}
-
-// bucketArgument is the argument that names a bucket, as questions refer to it.
-const bucketArgument = "<bucket>"
-
-// pickBucket is the bucket that was named, or the one chosen from a list.
-func pickBucket(ctx context.Context, e *env.Env, c *store.Client, named string) (string, error) {
-	if named != "" {
-		return named, nil
-	}
-	names, err := c.Names(ctx, store.KV)
-	switch {
-	case err != nil:
-		return "", err
-	case len(names) == 0:
-		return "", fail.NotFoundf("no KV buckets found").WithHint("nats kv add NAME makes one")
-	}
-	i, err := e.Prompt.Select(ctx, prompt.Question{Flag: bucketArgument, Message: "Select a Bucket"}, names)
-	if err != nil {
-		return "", err
-	}
-	return names[i], nil
 }

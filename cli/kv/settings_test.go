@@ -9,6 +9,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/prompt/prompttest"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/viewtest"
 )
@@ -117,6 +118,6 @@ func TestCompact(t *testing.T) {
 
 func TestSettingsViews(t *testing.T) {
 	t.Parallel()
-	viewtest.Golden(t, "edited", edited{Bucket: "CFG", DryRun: true, Changes: []store.Change{{Setting: "max_age", From: 0, To: 3600000000000}, {Setting: "placement", To: map[string]any{"cluster": "east"}}}})
+	viewtest.Golden(t, "edited", storecmd.Edited[bucketInfo]{Bucket: "CFG", DryRun: true, Changes: []store.Change{{Setting: "max_age", From: 0, To: 3600000000000}, {Setting: "placement", To: map[string]any{"cluster": "east"}}}})
 	viewtest.Golden(t, "compacted", compacted{Bucket: "CFG", Compaction: store.Compaction{Removed: 1200, Kept: 3, Messages: 5000, Oldest: int64(time.Hour)}, age: 30 * time.Minute})
 }

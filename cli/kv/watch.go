@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 	"github.com/natskit/natskit/internal/term"
 )
 
@@ -26,8 +26,7 @@ type watchOptions struct {
 	updates bool
 	initial bool
 	from    uint64
-	count   uint64
-	wait    time.Duration
+	limits  storecmd.Limits
 }
 
 func watchVerb() command.Node {
@@ -53,8 +52,8 @@ func watchVerb() command.Node {
 			c.Flag("updates", "Show only changes from now on").UnNegatableBoolVar(&o.updates)
 			c.Flag("revision", "Begin at this revision").SetValue(flagval.NewUint64(&o.from))
 			c.Flag("initial", "End when the present values have been shown").UnNegatableBoolVar(&o.initial)
-			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.count))
-			c.Flag("wait", "End after this long").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.wait).Positive())
+			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.limits.Count))
+			c.Flag("wait", "End after this long").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.limits.Wait).Positive())
 		},
 		Check: func(o *watchOptions) error {
 			if err := store.CheckBucket(o.bucket); err != nil {
@@ -122,49 +121,24 @@ func (c change) LineItem() render.LineItem {
 	return render.LineItem{Subject: c.Key, Payload: c.raw, Header: c.Headers.Get, Number: c.Revision, Time: c.Created, Size: c.Size}
 }
 
-// errEnough ends a watch that has shown what was asked for.
-var errEnough = errors.New("enough was shown")
-
 func runWatch(ctx context.Context, e *env.Env, o watchOptions) error {
-	limited := ctx
-	if o.wait > 0 {
-		var stop context.CancelFunc
-		limited, stop = context.WithTimeoutCause(ctx, o.wait, errEnough)
-		defer stop()
-	}
-	err := onBucket(limited, e, o.bucket, func(ctx context.Context, b *store.Bucket) error { return watch(ctx, e, b, o) })
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return fail.Ended(ctx, err)
+	return storecmd.Watch(ctx, e, o.limits, func(ctx context.Context, w *storecmd.Watching) error {
+		return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Bucket) error { return watch(ctx, e, b, o, w) })
+	})
 }
 
-func watch(ctx context.Context, e *env.Env, b *store.Bucket, o watchOptions) error {
-	feed := e.Out.Feed()
-	shown := uint64(0)
-	err := b.Read(ctx, store.Read{
+func watch(ctx context.Context, e *env.Env, b *store.Bucket, o watchOptions, w *storecmd.Watching) error {
+	return b.Read(ctx, store.Read{
 		Patterns: o.keys(), History: o.history, Updates: o.updates, From: o.from, Deletes: o.deletes, Live: !o.initial,
 		Start: func() error {
 			e.Say("Watching %s > %s", b.Name, strings.Join(o.keys(), " "))
 			return nil
 		},
 		AtEnd: func() error {
-			if shown > 0 && !o.initial && !e.Out.Machine() {
-				e.Say("Shown what was there: %s, going on with changes", plural(shown, "entry", "entries"))
+			if w.Shown > 0 && !o.initial && !e.Out.Machine() {
+				e.Say("Shown what was there: %s, going on with changes", plural(w.Shown, "entry", "entries"))
 			}
-			return feed.Flush()
+			return w.Feed.Flush()
 		},
-	}, func(one store.Entry) error {
-		if err := feed.Emit(change{newEntry(one)}); err != nil {
-			return err
-		}
-		if shown++; shown == o.count {
-			return errEnough
-		}
-		return nil
-	})
-	if closeErr := feed.Close(nil); err == nil {
-		err = closeErr
-	}
-	return err
+	}, func(one store.Entry) error { return w.Emit(change{newEntry(one)}) })
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"strings"
 	"time"
 
@@ -25,6 +24,9 @@ func Command() command.Node { return latencyVerb() }
 
 type latencyOptions struct {
 	serverB   string
+	setB      bool
+	contextB  string
+	each      bool
 	size      int64
 	rate      int64
 	duration  time.Duration
@@ -42,50 +44,55 @@ func latencyVerb() command.Node {
 	return command.Verb[latencyOptions]{
 		Meta: command.Meta{
 			Name: "latency", Aliases: []string{"lat"}, Short: "Measure the time of messages between two servers",
-			Long: `Messages are published on the server of the context and received on --server-b, by this process with the same credentials. Each carries the time at which it was meant to be sent, so that a server which holds the sender up is not hidden; this process's own part is in the figures. The first tenth of a second is for warming up and not counted.
+			Long: `Messages are published on the server of the context and received on --server-b, by this process with the same credentials, or on the server and with the credentials of --context-b. Each message carries the time at which it was meant to be sent, so that a server which holds the sender up is not hidden; this process's own part is in the figures. The first tenth of a second is for warming up and not counted.
 
-A message that does not arrive within --timeout after the last one was sent is lost: the command tells how many and ends with 7.`,
+A message that does not arrive within --timeout after the last one was sent is lost: the command tells how many and ends with 7.
+
+With --each every server of the URL list is measured with every server of the other list, one pair after the other: the result is a list, for people a table. It goes on past a pair that cannot be measured and ends with 7.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: result{},
+		Names: command.Names{"context-b": command.Contexts},
 		Examples: []command.Example{
 			{Line: "nats latency --server-b '' --duration 200ms", Says: "Median Latency", About: "A fifth of a second, back to the same server"},
+			{Line: "nats latency --context-b far --duration 200ms --json", Says: `"median_ns"`, About: "To the server of another context", Needs: []string{"context add far --from-env"}},
+			{Line: "nats latency --each --server-b '' --duration 200ms --format csv", Says: "Pub Server,Sub Server", About: "Every server with every other one"},
 		},
 		Bind: func(c *fisk.CmdClause, o *latencyOptions) {
-			c.Flag("server-b", "URL of the server to receive on; empty is the one of the context").PlaceHolder("URL").Required().StringVar(&o.serverB)
+			c.Flag("server-b", "URL of the server to receive on; empty is the one of the context").PlaceHolder("URL").IsSetByUser(&o.setB).StringVar(&o.serverB)
+			c.Flag("context-b", "Context whose server and credentials to receive with").PlaceHolder("NAME").StringVar(&o.contextB)
+			c.Flag("each", "Measure every server of one list with every server of the other").UnNegatableBoolVar(&o.each)
 			c.Flag("size", "Bytes of each message").Default("8").SetValue(flagval.NewInt64(&o.size).Min(8).Max(64 << 20))
 			c.Flag("rate", "Messages a second").Default("1000").SetValue(flagval.NewInt64(&o.rate).Min(1).Max(10_000_000))
 			c.Flag("duration", "How long to send").Default("5s").SetValue(flagval.NewDuration(&o.duration).Positive())
 			c.Flag("histogram", "Write the samples to PREFIX.raw and their distribution to PREFIX.histogram").PlaceHolder("PREFIX").StringVar(&o.histogram)
 		},
-		Check: func(o *latencyOptions) error {
-			if float64(o.rate)*o.duration.Seconds() > most {
-				return fail.Usagef("%d messages a second for %s are more than the %d that can be measured", o.rate, o.duration, most)
-			}
-			return nil
-		},
-		Run: runLatency,
+		Check: (*latencyOptions).check,
+		Run:   runLatency,
 	}
 }
 
+func (o *latencyOptions) check() error {
+	switch {
+	case !o.setB && o.contextB == "":
+		return fail.Usagef("required flag --server-b not provided").WithHint("or --context-b, the context of the other server")
+	case o.each && o.histogram != "":
+		return fail.Usagef("--histogram is about one pair: it excludes --each")
+	case float64(o.rate)*o.duration.Seconds() > most:
+		return fail.Usagef("%d messages a second for %s are more than the %d that can be measured", o.rate, o.duration, most)
+	}
+	return nil
+}
+
 func runLatency(ctx context.Context, e *env.Env, o latencyOptions) error {
-	p, err := openPair(ctx, e, o)
+	a, b, err := ends(ctx, e, o)
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	r := &result{
-		Size: o.size, Duration: o.duration, Rate: o.rate, Messages: o.messages(), PubServer: p.a.URL(), SubServer: p.b.URL(),
+	if o.each {
+		return runEach(ctx, e, o, a, b)
 	}
-	if r.PubRTT, err = p.rtt(ctx, p.a); err != nil {
-		return fmt.Errorf("first connection failed: %w", err)
-	}
-	if r.SubRTT, err = p.rtt(ctx, p.b); err != nil {
-		return fmt.Errorf("second connection failed: %w", err)
-	}
-	if err := p.route(ctx); err != nil {
-		return err
-	}
-	if err := p.measure(ctx, r); err != nil {
+	r, err := between(ctx, e, o, a, b)
+	if err != nil {
 		return err
 	}
 	if o.histogram != "" && len(r.samples) > 0 {
@@ -102,6 +109,28 @@ func runLatency(ctx context.Context, e *env.Env, o latencyOptions) error {
 	return nil
 }
 
+// between measures one pair.
+func between(ctx context.Context, e *env.Env, o latencyOptions, a, b end) (*result, error) {
+	p, err := openPair(ctx, e, o, a, b)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	r := &result{
+		Size: o.size, Duration: o.duration, Rate: o.rate, Messages: o.messages(), PubServer: p.a.URL(), SubServer: p.b.URL(),
+	}
+	if r.PubRTT, err = p.rtt(ctx, p.a); err != nil {
+		return nil, fmt.Errorf("first connection failed: %w", err)
+	}
+	if r.SubRTT, err = p.rtt(ctx, p.b); err != nil {
+		return nil, fmt.Errorf("second connection failed: %w", err)
+	}
+	if err := p.route(ctx); err != nil {
+		return nil, err
+	}
+	return r, p.measure(ctx, r)
+}
+
 // pair is the two connections.
 type pair struct {
 	e       *env.Env
@@ -110,30 +139,17 @@ type pair struct {
 	subject string
 }
 
-func openPair(ctx context.Context, e *env.Env, o latencyOptions) (*pair, error) {
-	opts, err := e.Nats.Options(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if opts.InProcessServer != nil {
-		return nil, fail.Usagef("an embedded server has no address to measure: pass --server with the URL of one that listens")
-	}
+func openPair(ctx context.Context, e *env.Env, o latencyOptions, a, b end) (*pair, error) {
 	p := &pair{e: e, o: o}
-	if p.a, err = wire.Dial(ctx, opts); err != nil {
-		return nil, fmt.Errorf("first connection failed: %w", e.Nats.Explain(err))
+	var err error
+	if p.a, err = wire.Dial(ctx, a.Options); err != nil {
+		return nil, fmt.Errorf("first connection failed: %w", a.explain(err))
 	}
-	other := opts
-	if o.serverB != "" {
-		other, err = at(opts, o.serverB)
-	}
-	if err == nil {
-		p.b, err = wire.Dial(ctx, other)
-	}
-	if err != nil {
+	if p.b, err = wire.Dial(ctx, b.Options); err != nil {
 		p.close()
-		return nil, fmt.Errorf("second connection failed: %w", err)
+		return nil, fmt.Errorf("second connection failed: %w", b.explain(err))
 	}
-	prefix := opts.InboxPrefix
+	prefix := b.InboxPrefix
 	if prefix == "" {
 		prefix = strings.TrimSuffix(nats.InboxPrefix, ".")
 	}
@@ -147,22 +163,6 @@ func openPair(ctx context.Context, e *env.Env, o latencyOptions) (*pair, error) 
 		return nil, fmt.Errorf("second connection: subscribing to %s: %w", p.subject, err)
 	}
 	return p, nil
-}
-
-// at is the same settings for other servers; a user in the URL goes before theirs.
-func at(o nats.Options, servers string) (nats.Options, error) {
-	o.Url, o.Servers = "", nil
-	for _, s := range strings.Split(servers, ",") {
-		s = strings.TrimSpace(s)
-		if !strings.Contains(s, "://") {
-			s = "nats://" + s
-		}
-		if _, err := url.Parse(s); err != nil {
-			return o, fail.Usagef("--server-b: the URL cannot be read")
-		}
-		o.Servers = append(o.Servers, s)
-	}
-	return o, nil
 }
 
 func (p *pair) close() {

@@ -3,6 +3,8 @@ package latency
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,7 @@ func TestLooks(t *testing.T) {
 	}
 	r.sum()
 	viewtest.Golden(t, "result", r)
+	viewtest.Golden(t, "matrix", matrix{r, {PubServer: "nats://a:4222", SubServer: "nats://c:4222", Messages: 100, Error: "second connection failed", Percentiles: []percentile{}}})
 }
 
 // TestPercentiles against a hundred samples of 1 to 100 ms.
@@ -104,4 +107,56 @@ func TestPercentiles(t *testing.T) {
 	if r.Mean != 50500*time.Microsecond || r.Median != 50*time.Millisecond || r.at(99) != 99*time.Millisecond || r.at(99.9) != 100*time.Millisecond || r.at(10) != 10*time.Millisecond {
 		t.Errorf("mean %s median %s p99 %s p99.9 %s p10 %s", r.Mean, r.Median, r.at(99), r.at(99.9), r.at(10))
 	}
+}
+
+// A second context brings its own server and credentials; flags and variables are about the first.
+func TestContextB(t *testing.T) {
+	t.Parallel()
+	hub := testkit.Server(t, testkit.WithAccounts())
+	leaf := testkit.Leaf(t, hub, testkit.WithAccounts())
+	c := clitest.New(t, Command()).Server(hub.URL())
+	dir := c.Path(filepath.Join("..", "config", "nats", "context"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"far": `{"url":"` + leaf.UserURL("app") + `"}`, "refused": `{"url":"` + strings.Replace(leaf.URL(), "://", "://app:wrong@", 1) + `"}`,
+		"denied": `{"url":"` + leaf.UserURL("limited") + `","inbox_prefix":"secret"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name+".json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var r result
+	if err := json.Unmarshal([]byte(c.OK("latency --duration 50ms --rate 200 --json --context-b far").Out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Received != 10 || r.PubServer == r.SubServer || !strings.Contains(r.SubServer, strconv.Itoa(leaf.Port())) {
+		t.Errorf("result is %+v", r)
+	}
+	c.Fails(fail.Unreachable, "latency --context-b refused", "second connection failed", "uthorization")
+	c.Fails(fail.Unreachable, "latency --context-b denied", "second connection", "ermissions")
+	c.Fails(fail.NotFound, "latency --context-b fra", "--context-b", "fra", "far")
+	c.Fails(fail.Usage, "latency --context-b far --each --histogram h", "--histogram")
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	testkit.Leaks(t)
+	srv, other := testkit.Server(t), testkit.Server(t)
+	dead := testkit.Dead(t)
+	c := clitest.New(t, Command()).Server(srv.URL() + "," + other.URL())
+	// Two servers that are no system: a message of one does not reach the other.
+	r := c.Fails(fail.Partial, "latency --each --duration 20ms --rate 500 --json --server-b "+srv.URL()+","+dead, "3 of 4 pairs could not be measured")
+	var m matrix
+	if err := json.Unmarshal([]byte(r.Out), &m); err != nil || len(m) != 4 {
+		t.Fatalf("%s: %v", r.Out, err)
+	}
+	if m[0].Received != 10 || m[0].Error != "" || m[1].Error == "" || m[1].SubServer != dead || m[2].Error == "" {
+		t.Errorf("%+v %+v %+v", m[0], m[1], m[2])
+	}
+	if out := c.Server(srv.URL()).OK("latency --each --duration 20ms --server-b ''").Out; !strings.Contains(out, "Latencies") || !strings.Contains(out, "p99.9") {
+		t.Errorf("stdout %s", out)
+	}
+	c.Server(dead).Fails(fail.Unreachable, "latency --each --server-b ''", "no pair could be measured")
 }

@@ -33,6 +33,7 @@ type result struct {
 	FirstSent    time.Duration `json:"first_sent_ns"`
 	LastSent     time.Duration `json:"last_sent_ns"`
 	LastReceived time.Duration `json:"last_received_ns"`
+	Error        string        `json:"error,omitempty"` // why the pair could not be measured, with --each
 
 	samples []time.Duration // in the order of arrival
 	sorted  []time.Duration
@@ -78,8 +79,12 @@ func (r *result) at(p float64) time.Duration {
 	return r.sorted[min(max(i, 1), len(r.sorted))-1]
 }
 
-// View is the report for people.
+// View is the report for people; in formats of rows it is one.
 func (r *result) View(p *render.Page) {
+	if k := p.Options().Kind; k != render.Text && k != render.Wide {
+		table(p, []*result{r})
+		return
+	}
 	const rule = "=============================="
 	p.Line(rule)
 	p.Line("Pub Server RTT : %s", r.PubRTT)

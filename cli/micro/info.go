@@ -53,8 +53,12 @@ type instance struct {
 	Stats micro.Stats `json:"stats"`
 }
 
-// View is the info screen.
+// View is the info screen; in formats of rows a row for each endpoint.
 func (i instance) View(p *render.Page) {
+	if k := p.Options().Kind; k != render.Text && k != render.Wide {
+		i.rows(p)
+		return
+	}
 	p.Heading("Service Information")
 	p.Field("Service", fmt.Sprintf("%s (%s)", i.Info.Name, i.Info.ID))
 	p.Field("Description", i.Info.Description)
@@ -86,6 +90,24 @@ func (i instance) View(p *render.Page) {
 				p.Text(indented(ep.Data))
 			}
 		})
+	}
+}
+
+func (i instance) rows(p *render.Page) {
+	t := p.Table("Endpoints", render.Column{Name: "Endpoint"}, render.Column{Name: "Subject"}, render.Column{Name: "Queue Group"}, render.Column{Name: "Requests"}, render.Column{Name: "Errors"},
+		render.Column{Name: "Processing Time"}, render.Column{Name: "Average Time"}, render.Column{Name: "Last Error"}, render.Column{Name: "Service"}, render.Column{Name: "ID"}, render.Column{Name: "Version"},
+		render.Column{Name: "Started"})
+	done := map[string]*counted{}
+	for _, ep := range i.Stats.Endpoints {
+		done[ep.Name+" "+ep.Subject] = ep
+	}
+	for _, ep := range i.Info.Endpoints {
+		n := done[ep.Name+" "+ep.Subject]
+		if n == nil {
+			n = &counted{}
+		}
+		t.Row(endpointName(ep.Name), ep.Subject, ep.QueueGroup, render.Count(n.NumRequests), render.Count(n.NumErrors), render.Span(n.ProcessingTime), render.Span(n.AverageProcessingTime), n.LastError,
+			i.Info.Name, i.Info.ID, i.Info.Version, render.At(i.Stats.Started))
 	}
 }
 

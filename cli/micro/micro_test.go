@@ -1,11 +1,13 @@
 package micro
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/fail"
@@ -137,6 +139,31 @@ func TestMalformedResponders(t *testing.T) {
 	r := c.OK("micro list")
 	if !strings.Contains(r.Out, "calc") || strings.Count(r.Err, "nats: warning:") != 3 {
 		t.Errorf("out %s\nerr %s", r.Out, r.Err)
+	}
+}
+
+// Answers may be compressed, in either format that is called snappy.
+func TestCompressedResponders(t *testing.T) {
+	t.Parallel()
+	c, srv := setup(t)
+	body := func(id string) []byte {
+		return []byte(`{"type":"io.nats.micro.v1.info_response","name":"packed","id":"` + id + `","version":"1.0.0"}`)
+	}
+	var framed bytes.Buffer
+	w := s2.NewWriter(&framed, s2.WriterSnappyCompat())
+	if _, err := w.Write(body("stream")); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	for _, data := range [][]byte{s2.EncodeSnappy(nil, body("block")), framed.Bytes()} {
+		testkit.Handle(t, srv.Conn(), "$SRV.INFO.packed", func(m *nats.Msg) {
+			r := nats.NewMsg(m.Reply)
+			r.Header.Set("Content-Encoding", "snappy")
+			r.Data = data
+			_ = m.RespondMsg(r)
+		})
+	}
+	if r := c.OK("micro list packed --format csv"); !strings.Contains(r.Out, "block") || !strings.Contains(r.Out, "stream") || r.Err != "" {
+		t.Errorf("out %s err %s", r.Out, r.Err)
 	}
 }
 

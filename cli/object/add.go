@@ -10,6 +10,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 // settings are the flags by which a bucket is made and edited; a flag that is not given changes nothing.
@@ -38,18 +39,12 @@ func (s *settings) bind(c *fisk.CmdClause) {
 
 // given turns what was set into settings and checks them.
 func (s *settings) given() error {
-	pointTo(&s.Description, s.hasDescription, &s.description)
-	pointTo(&s.Replicas, s.hasReplicas, &s.replicas)
-	pointTo(&s.MaxBytes, s.hasMaxBytes, &s.maxBytes)
-	pointTo(&s.TTL, s.hasTTL, &s.ttl)
-	pointTo(&s.Compress, s.hasCompress, &s.compress)
+	storecmd.Given(&s.Description, s.hasDescription, &s.description)
+	storecmd.Given(&s.Replicas, s.hasReplicas, &s.replicas)
+	storecmd.Given(&s.MaxBytes, s.hasMaxBytes, &s.maxBytes)
+	storecmd.Given(&s.TTL, s.hasTTL, &s.ttl)
+	storecmd.Given(&s.Compress, s.hasCompress, &s.compress)
 	return store.CheckBucket(s.bucket)
-}
-
-func pointTo[T any](to **T, given bool, value *T) {
-	if given {
-		*to = value
-	}
 }
 
 type addOptions struct{ settings }
@@ -71,21 +66,12 @@ func addVerb() command.Node {
 		},
 		Check: func(o *addOptions) error { return o.given() },
 		Run: func(ctx context.Context, e *env.Env, o addOptions) error {
-			return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+			return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 				if err := c.CreateObjects(ctx, o.bucket, o.ObjectSettings); err != nil {
 					return err
 				}
-				return printBucket(ctx, e, c, o.bucket)
+				return storecmd.PrintBucket(ctx, e, c, store.Object, o.bucket, newBucketInfo)
 			})
 		},
 	}
-}
-
-// printBucket prints the info screen of a bucket.
-func printBucket(ctx context.Context, e *env.Env, c *store.Client, bucket string) error {
-	i, err := c.Info(ctx, store.Object, bucket)
-	if err != nil {
-		return err
-	}
-	return e.Out.Print(newBucketInfo(i))
 }

@@ -8,8 +8,10 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type delOptions struct {
@@ -69,7 +71,7 @@ func (r removed) View(p *render.Page) {
 }
 
 func delBucket(ctx context.Context, e *env.Env, o delOptions) error {
-	return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 		i, err := c.Info(ctx, store.Object, o.bucket)
 		if err != nil {
 			return err
@@ -78,7 +80,7 @@ func delBucket(ctx context.Context, e *env.Env, o delOptions) error {
 		if o.dry {
 			return e.Out.Print(out)
 		}
-		if err := sure(ctx, e, o.force, fmt.Sprintf("delete bucket %s and all its files, %s", o.bucket, size(out.Bytes)), o.bucket); err != nil {
+		if err := jscmd.Sure(ctx, e, o.force, fmt.Sprintf("delete bucket %s and all its files, %s", o.bucket, size(out.Bytes)), o.bucket); err != nil {
 			return err
 		}
 		if err := c.Remove(ctx, store.Object, o.bucket); err != nil {
@@ -89,7 +91,7 @@ func delBucket(ctx context.Context, e *env.Env, o delOptions) error {
 }
 
 func delObject(ctx context.Context, e *env.Env, o delOptions) error {
-	return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 		b, err := c.OpenObjects(ctx, o.bucket)
 		if err != nil {
 			return err
@@ -102,7 +104,7 @@ func delObject(ctx context.Context, e *env.Env, o delOptions) error {
 		if o.dry {
 			return e.Out.Print(out)
 		}
-		if err := sure(ctx, e, o.force, fmt.Sprintf("delete %s file %s > %s", size(info.Size), o.bucket, o.file), o.file); err != nil {
+		if err := jscmd.Sure(ctx, e, o.force, fmt.Sprintf("delete %s file %s > %s", size(info.Size), o.bucket, o.file), o.file); err != nil {
 			return err
 		}
 		if err := b.Remove(ctx, o.file); err != nil {

@@ -2,16 +2,13 @@ package object
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
-	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type editOptions struct {
@@ -25,7 +22,7 @@ func editVerb() command.Node {
 			Name: "edit", Short: "Change settings of a bucket",
 			Long: "Only what is given changes, and what this program does not know stays as it is. Cluster and tags change one by one; metadata is replaced as a whole. What changes is told on standard error; nothing is sent when nothing does.",
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: edited{},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: storecmd.Edited[bucketInfo]{},
 		Names: command.Names{"bucket": command.ObjectStores},
 		Examples: []command.Example{
 			{Line: "nats object edit FILES --max-bucket-size 1GB", Says: "Maximum Bucket Size: 1.0 GiB", Needs: []string{"object add FILES"}},
@@ -37,80 +34,13 @@ func editVerb() command.Node {
 		},
 		Check: func(o *editOptions) error { return o.given() },
 		Run: func(ctx context.Context, e *env.Env, o editOptions) error {
-			return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+			return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 				d, err := c.EditObjects(ctx, o.bucket, o.ObjectSettings)
 				if err != nil {
 					return err
 				}
-				return apply(ctx, e, c, d, o)
+				return storecmd.Apply(ctx, e, c, store.Object, o.bucket, d, o.dry, newBucketInfo)
 			})
 		},
-	}
-}
-
-// edited tells what an edit changed, or would change, and how the bucket is set up then.
-type edited struct {
-	Bucket  string         `json:"bucket"`
-	DryRun  bool           `json:"dry_run"`
-	Changes []store.Change `json:"changes"`
-	Info    *bucketInfo    `json:"info,omitempty"`
-}
-
-// View is the info screen, for a dry run the settings before and after.
-func (r edited) View(p *render.Page) {
-	if r.Info != nil {
-		r.Info.View(p)
-		return
-	}
-	for _, c := range r.Changes {
-		p.Line("%s", render.Bad(fmt.Sprintf("- %s: %s", c.Setting, value(c.From))))
-		p.Line("%s", render.Good(fmt.Sprintf("+ %s: %s", c.Setting, value(c.To))))
-	}
-}
-
-// value is a setting as the server spells it.
-func value(v any) string {
-	if v == nil {
-		return "not set"
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(raw)
-}
-
-func apply(ctx context.Context, e *env.Env, c *store.Client, d *store.Draft, o editOptions) error {
-	out := edited{Bucket: o.bucket, DryRun: o.dry, Changes: d.Changes()}
-	if o.dry {
-		if err := e.Out.Print(out); err != nil {
-			return err
-		}
-		if len(out.Changes) > 0 {
-			return fail.ErrDifference
-		}
-		return nil
-	}
-	if err := d.Apply(ctx); err != nil {
-		return fmt.Errorf("bucket %s: %w", o.bucket, err)
-	}
-	if !e.Out.Machine() {
-		tell(e, out.Changes)
-	}
-	i, err := c.Info(ctx, store.Object, o.bucket)
-	if err != nil {
-		return err
-	}
-	info := newBucketInfo(i)
-	out.Info = &info
-	return e.Out.Print(out)
-}
-
-func tell(e *env.Env, changes []store.Change) {
-	if len(changes) == 0 {
-		e.Say("No difference: nothing was changed")
-	}
-	for _, c := range changes {
-		e.Say("Changed %s from %s to %s", c.Setting, value(c.From), value(c.To))
 	}
 }

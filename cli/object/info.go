@@ -8,6 +8,7 @@ import (
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type infoOptions struct{ bucket, file string }
@@ -36,13 +37,13 @@ func infoVerb() command.Node {
 			return store.CheckBucket(o.bucket)
 		},
 		Run: func(ctx context.Context, e *env.Env, o infoOptions) error {
-			return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
-				bucket, err := pickBucket(ctx, e, c, o.bucket)
+			return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
+				bucket, err := storecmd.PickBucket(ctx, e, c, store.Object, o.bucket, "nats object add NAME")
 				if err != nil {
 					return err
 				}
 				if o.file == "" {
-					return printBucket(ctx, e, c, bucket)
+					return storecmd.PrintBucket(ctx, e, c, store.Object, bucket, newBucketInfo)
 				}
 				b, err := c.OpenObjects(ctx, bucket)
 				if err != nil {

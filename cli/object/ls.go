@@ -5,15 +5,14 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
-	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type lsOptions struct {
@@ -82,53 +81,26 @@ func (l buckets) View(p *render.Page) {
 		case b.Unreachable != "":
 			t.Row(b.Bucket, b.Unreachable, "", render.Bad("unreachable"))
 		default:
-			t.Row(b.Bucket, b.Description, render.At(b.Created), render.Bytes(b.Bytes), lastUpdate(p, b.LastTime))
+			t.Row(b.Bucket, b.Description, render.At(b.Created), render.Bytes(b.Bytes), storecmd.LastUpdate(p, b.LastTime))
 		}
 	}
-}
-
-// lastUpdate is the time since a change, for programs the moment.
-func lastUpdate(p *render.Page, at *time.Time) any {
-	switch {
-	case at == nil:
-		return "never"
-	case p.Options().Kind == render.Text || p.Options().Kind == render.Wide || p.Options().Kind == render.Markdown:
-		return render.Span(p.Options().Now.Sub(*at))
-	}
-	return render.At(*at)
 }
 
 func lsBuckets(ctx context.Context, e *env.Env, o lsOptions) error {
-	return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
-		out, missing := buckets{}, 0
-		err := c.Buckets(ctx, store.Object, func(l store.Listed) error {
-			if l.Info == nil {
-				missing++
-				out = append(out, listedBucket{bucketInfo: bucketInfo{Bucket: l.Name}, Unreachable: l.Unreachable})
-				return nil
-			}
-			out = append(out, listedBucket{bucketInfo: newBucketInfo(l.Info)})
-			return nil
-		})
+	return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
+		list, missing, err := storecmd.Buckets(ctx, c, store.Object, o.names)
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(out, func(a, b listedBucket) int {
-			if o.names {
-				return strings.Compare(a.Bucket, b.Bucket)
+		out := buckets{}
+		for _, l := range list {
+			one := listedBucket{bucketInfo: bucketInfo{Bucket: l.Name}, Unreachable: l.Unreachable}
+			if l.Info != nil {
+				one.bucketInfo = newBucketInfo(l.Info)
 			}
-			return cmp.Or(cmp.Compare(a.Bytes, b.Bytes), strings.Compare(a.Bucket, b.Bucket))
-		})
-		if len(out) == 0 && o.names {
-			return nil
+			out = append(out, one)
 		}
-		if err := e.Out.Print(out); err != nil {
-			return err
-		}
-		if missing > 0 {
-			return fail.Partialf("%d of %d buckets cannot be reached", missing, len(out))
-		}
-		return nil
+		return storecmd.PrintBuckets(e, out, len(out), missing)
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/prompt/prompttest"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
 	"github.com/natskit/natskit/internal/testkit/viewtest"
@@ -352,5 +353,5 @@ func TestViews(t *testing.T) {
 	viewtest.Golden(t, "change", change{one})
 	viewtest.Golden(t, "removed", removed{Bucket: "FILES", Name: "f", DryRun: true, Bytes: 2048})
 	viewtest.Golden(t, "sealed", sealed{bucketInfo{Bucket: "FILES", Stream: "OBJ_FILES", Sealed: true, Created: at, MaxBytes: -1, Metadata: map[string]string{}}})
-	viewtest.Golden(t, "edited", edited{Bucket: "FILES", DryRun: true, Changes: []store.Change{{Setting: "max_age", From: 0, To: 1}}})
+	viewtest.Golden(t, "edited", storecmd.Edited[bucketInfo]{Bucket: "FILES", DryRun: true, Changes: []store.Change{{Setting: "max_age", From: 0, To: 1}}})
 }

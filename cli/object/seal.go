@@ -8,8 +8,10 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type sealOptions struct {
@@ -32,12 +34,12 @@ func sealVerb() command.Node {
 		},
 		Check: func(o *sealOptions) error { return store.CheckBucket(o.bucket) },
 		Run: func(ctx context.Context, e *env.Env, o sealOptions) error {
-			return onStores(ctx, e, func(ctx context.Context, c *store.Client) error {
+			return storecmd.On(ctx, e, func(ctx context.Context, c *store.Client) error {
 				b, err := c.OpenObjects(ctx, o.bucket)
 				if err != nil {
 					return err
 				}
-				if err := sure(ctx, e, o.force, fmt.Sprintf("seal bucket %s for ever", o.bucket), o.bucket); err != nil {
+				if err := jscmd.Sure(ctx, e, o.force, fmt.Sprintf("seal bucket %s for ever", o.bucket), o.bucket); err != nil {
 					return err
 				}
 				if err := b.Seal(ctx); err != nil {

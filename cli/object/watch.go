@@ -2,8 +2,6 @@ package object
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/choria-io/fisk"
 
@@ -13,14 +11,14 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/render"
 	"github.com/natskit/natskit/internal/store"
+	"github.com/natskit/natskit/internal/storecmd"
 )
 
 type watchOptions struct {
 	bucket  string
 	updates bool
 	initial bool
-	count   uint64
-	wait    time.Duration
+	limits  storecmd.Limits
 }
 
 func watchVerb() command.Node {
@@ -39,8 +37,8 @@ func watchVerb() command.Node {
 			c.Arg("bucket", "The bucket").Required().StringVar(&o.bucket)
 			c.Flag("updates", "Show only changes from now on").UnNegatableBoolVar(&o.updates)
 			c.Flag("initial", "End when what is there has been shown").UnNegatableBoolVar(&o.initial)
-			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.count))
-			c.Flag("wait", "End after this long").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.wait).Positive())
+			c.Flag("count", "End after this many").SetValue(flagval.NewUint64(&o.limits.Count))
+			c.Flag("wait", "End after this long").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&o.limits.Wait).Positive())
 		},
 		Check: func(o *watchOptions) error {
 			if o.updates && o.initial {
@@ -67,41 +65,16 @@ func (c change) View(p *render.Page) {
 	}
 }
 
-// errEnough ends a watch that has shown what was asked for.
-var errEnough = errors.New("enough was shown")
-
 func runWatch(ctx context.Context, e *env.Env, o watchOptions) error {
-	limited := ctx
-	if o.wait > 0 {
-		var stop context.CancelFunc
-		limited, stop = context.WithTimeoutCause(ctx, o.wait, errEnough)
-		defer stop()
-	}
-	err := onBucket(limited, e, o.bucket, func(ctx context.Context, b *store.Objects) error {
-		feed := e.Out.Feed()
-		shown := uint64(0)
-		err := b.List(ctx, store.ListObjects{
-			Deleted: true, Updates: o.updates, Live: !o.initial, AtEnd: feed.Flush,
-			Start: func() error {
-				e.Say("Watching %s", b.Name)
-				return nil
-			},
-		}, func(i *store.ObjectInfo) error {
-			if err := feed.Emit(change{newObjectInfo(i)}); err != nil {
-				return err
-			}
-			if shown++; shown == o.count {
-				return errEnough
-			}
-			return nil
+	return storecmd.Watch(ctx, e, o.limits, func(ctx context.Context, w *storecmd.Watching) error {
+		return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Objects) error {
+			return b.List(ctx, store.ListObjects{
+				Deleted: true, Updates: o.updates, Live: !o.initial, AtEnd: w.Feed.Flush,
+				Start: func() error {
+					e.Say("Watching %s", b.Name)
+					return nil
+				},
+			}, func(i *store.ObjectInfo) error { return w.Emit(change{newObjectInfo(i)}) })
 		})
-		if closeErr := feed.Close(nil); err == nil {
-			err = closeErr
-		}
-		return err
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return fail.Ended(ctx, err)
 }

@@ -29,6 +29,8 @@ func requestVerb() command.Node {
 			Name: "request", Aliases: []string{"req"}, Short: "Send requests and show the replies",
 			Long: `One reply is waited for as long as --timeout says. With --replies N up to N are gathered: it ends early at a reply without a body, or when none comes for --reply-timeout longer than the mean so far. --replies 0 gathers all that come within --timeout.
 
+With --concurrency N up to N requests wait at a time, and replies are shown as they come: their JSON names the request.
+
 Without any reply the command ends with 5. The body comes from the argument or standard input and may be a template, as in nats publish.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Feed, Result: asking.Answer{},
@@ -36,6 +38,7 @@ Without any reply the command ends with 5. The body comes from the argument or s
 			{Line: "nats request help.me 'how?'", Says: "with patience", About: "One question, one answer", Needs: []string{"& reply help.me 'with patience'"}},
 			{Line: "nats request device.info --replies 0 --timeout 300ms --json", Says: `"rtt_ns"`, About: "Everybody who answers in 300 milliseconds",
 				Needs: []string{"& reply device.info here"}},
+			{Line: "nats request help.me '{{Count}}' --count 100 --concurrency 10 --raw", Says: "42", About: "A hundred questions, ten at a time", Needs: []string{"& reply help.me --echo"}},
 		},
 		Bind: bindRequest, Check: checkRequest, Run: runRequest,
 	}

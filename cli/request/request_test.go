@@ -73,12 +73,12 @@ func TestGathering(t *testing.T) {
 	for _, row := range []struct{ line, want, says string }{
 		{"two --replies 1", "a\n", ""},
 		{"two --replies 2", "a\nb\n", ""},
-		{"two --replies 3 --reply-timeout 50ms", "a\nb\n", "Received 2 replies"},
-		{"two --replies 0 --timeout 100ms", "a\nb\n", "the time is over"},
-		{"two --wait-for-empty --reply-timeout 50ms", "a\nb\n", "no other came in time"},
+		{"two --replies 3 --reply-timeout 300ms", "a\nb\n", "Received 2 replies"},
+		{"two --replies 0 --timeout 2s", "a\nb\n", "the time is over"},
+		{"two --wait-for-empty --reply-timeout 300ms", "a\nb\n", "no other came in time"},
 		{"empty --wait-for-empty --reply-timeout 20s", "a\n", "the last one was empty"},
 		{"empty --replies 5 --reply-timeout 20s", "a\n", "the last one was empty"},
-		{"empty --replies 0 --timeout 100ms", "a\nb\n", "Received 3 replies"},
+		{"empty --replies 0 --timeout 2s", "a\nb\n", "Received 3 replies"},
 	} {
 		t.Run(row.line, func(t *testing.T) {
 			t.Parallel()
@@ -97,9 +97,9 @@ func TestNoReply(t *testing.T) {
 	c, srv := setup(t)
 	c.Fails(fail.NoAnswer, "req nosvc x", "no responders are available")
 	testkit.Subscribe(t, srv.Conn(), "slow")
-	c.Fails(fail.NoAnswer, "req slow x --timeout 50ms", "no reply within ")
-	c.Fails(fail.NoAnswer, "req slow x --timeout 50ms --replies 0", "no reply within ")
-	c.Fails(fail.NoAnswer, "req slow x --timeout 50ms --json", `"code":5`)
+	c.Fails(fail.NoAnswer, "req slow x --timeout 2s", "no reply within ")
+	c.Fails(fail.NoAnswer, "req slow x --timeout 2s --replies 0", "no reply within ")
+	c.Fails(fail.NoAnswer, "req slow x --timeout 2s --json", `"code":5`)
 	clitest.New(t, Command()).Server(testkit.Dead(t)).Fails(fail.Unreachable, "req foo x", "no servers available for connection")
 	c.Fails(fail.Usage, "req 'a b' x", "invalid subject")
 	c.Fails(fail.Usage, "req 'a.*' x", "invalid subject")

@@ -69,8 +69,12 @@ type result struct {
 	Error   string        `json:"error,omitempty"`
 }
 
-// View shows the mean of each address below its server.
+// View shows the mean of each address below its server; in formats of rows a row for each address.
 func (r report) View(p *render.Page) {
+	if k := p.Options().Kind; k != render.Text && k != render.Wide {
+		r.rows(p)
+		return
+	}
 	for _, s := range r {
 		p.Line("%s:", s.URL)
 		p.Gap()
@@ -87,6 +91,28 @@ func (r report) View(p *render.Page) {
 		}
 		p.Gap()
 	}
+}
+
+func (r report) rows(p *render.Page) {
+	t := p.Table("RTT", render.Column{Name: "Address"}, render.Column{Name: "URL"}, render.Column{Name: "RTT"}, render.Column{Name: "Min"}, render.Column{Name: "Max"},
+		render.Column{Name: "Deviation"}, render.Column{Name: "Connect"}, render.Column{Name: "Sent"}, render.Column{Name: "Lost"}, render.Column{Name: "Error"})
+	for _, s := range r {
+		for _, a := range s.Results {
+			row := []any{a.Address, s.URL}
+			for _, d := range []time.Duration{a.RTT, a.Min, a.Max, a.StdDev} {
+				row = append(row, measured(a.RTT, d))
+			}
+			t.Row(append(row, measured(a.Connect, a.Connect), a.Sent, a.Lost, a.Error)...)
+		}
+	}
+}
+
+// measured is d, or nothing where what it belongs to was not measured.
+func measured(of, d time.Duration) any {
+	if of == 0 {
+		return ""
+	}
+	return render.Span(d)
 }
 
 func runRTT(ctx context.Context, e *env.Env, o rttOptions) error {

@@ -71,6 +71,23 @@ func TestS4_RTT(t *testing.T) {
 	}
 }
 
+// What the server refuses is told with its reason and the way out.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	full := testkit.Server(t, testkit.WithConfig("max_connections: 1"))
+	full.Conn()
+	clitest.New(t, Command()).Server(full.URL()).Fails(fail.Unreachable, "rtt") // why may be lost: the server says it and hangs up
+
+	strict := testkit.Server(t, testkit.WithTLSVerify())
+	c := clitest.New(t, Command()).Server(strict.URL())
+	c.Fails(fail.Unreachable, "rtt", "certificate", "--tlsca FILE")
+	c = c.Env("NATS_CA", strict.CAFile())
+	c.Fails(fail.Unreachable, "rtt", "--tlscert FILE")
+	c.OK("rtt --tlscert " + strict.CertFile() + " --tlskey " + strict.KeyFile())
+	plain := testkit.Server(t)
+	clitest.New(t, Command()).Server(strings.Replace(plain.URL(), "nats://", "tls://", 1)).Fails(fail.Unreachable, "rtt", "nats: hint:")
+}
+
 func TestSummary(t *testing.T) {
 	mean, low, high, dev := summary([]time.Duration{2, 4, 4, 4, 5, 5, 7, 9})
 	if mean != 5 || low != 2 || high != 9 || dev != 2 {

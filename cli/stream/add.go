@@ -37,8 +37,7 @@ func addVerb() command.Node {
 
 --validate and --output need no server. --mirror and --source take a stream name or a JSON object with name, opt_start_seq, opt_start_time, filter_subject, subject_transforms, external and consumer.`,
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"mirror": command.Streams, "source": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"mirror": command.Streams, "source": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream add ORDERS --subjects 'orders.>' --defaults", Says: "Stream ORDERS was created", About: "A stream without questions"},
 			{Line: "nats stream add JOBS --subjects 'jobs.*' --retention work --max-age 1d --max-bytes 1GB --defaults", Says: "WorkQueue", About: "A work queue with limits"},

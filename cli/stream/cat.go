@@ -63,8 +63,7 @@ func catVerb(g *group) command.Node {
 			Name: "cat", Short: "Print the messages of a stream",
 			Long: "From the first to the last that there is now, a line each; --raw prints bodies, --format ndjson whole messages. Nothing is consumed: work queues keep their messages. Interrupted, it says where to go on.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: line{},
-		Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
+		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: line{}, Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream cat ORDERS", Says: "orders.new: one", About: "Everything", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: "nats stream cat ORDERS --since 1h --subject orders.new --format ndjson", Says: `"text":"one"`, About: "The last hour of a subject, for a script", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},

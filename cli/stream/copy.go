@@ -27,8 +27,7 @@ func copyVerb() command.Node {
 			Name: "copy", Aliases: []string{"cp"}, Short: "Create a stream with the configuration of another",
 			Long: "The configuration is copied, the messages are not. Two streams cannot store the same subjects, so --subjects is needed unless the other is a mirror or has sources alone. All flags of nats stream add apply.",
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"source": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"source": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream copy ORDERS ARCHIVE --subjects 'archive.>' --max-age 1y", Says: "Stream ARCHIVE was created", About: "The same, on other subjects and for longer", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},

@@ -36,8 +36,7 @@ func editVerb(g *group) command.Node {
 
 --config takes the configuration from a file, JSON or YAML, with the flags on top; --interactive opens it in $EDITOR.`,
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream edit ORDERS --max-age 7d --force", Says: "Stream ORDERS was updated", About: "Change one setting", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats stream edit ORDERS --description '' --dry-run", Says: "", About: "See what would change", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -13,10 +12,11 @@ import (
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/streamcmd"
 )
 
 type findOptions struct {
-	flags jscmd.QueryFlags
+	flags streamcmd.Flags
 	names bool
 }
 
@@ -74,9 +74,7 @@ func runFind(ctx context.Context, e *env.Env, o findOptions) error {
 		slices.Sort(found)
 		err = e.Out.Print(found)
 	} else {
-		slices.SortFunc(l.rows, func(a, b row) int {
-			return cmp.Or(cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.name, b.name))
-		})
+		slices.SortFunc(l.rows, bySize)
 		err = e.Out.Print(l)
 	}
 	if err != nil {

@@ -27,8 +27,7 @@ func gapsVerb(g *group) command.Node {
 			Name: "gaps", Short: "Show which sequences of a stream are missing",
 			Long: "Messages that were removed from between others, as runs of sequences. The server sends the sequence of each: with millions of them on a terminal a confirmation is asked for.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: []js.Gap{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: []js.Gap{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream gaps ORDERS", Says: "No deleted messages in ORDERS", About: "Look for removed messages", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},

@@ -34,8 +34,7 @@ func getVerb(g *group) command.Node {
 			Name: "get", Short: "Show one message of a stream",
 			Long: "The message with a sequence, or the last one on a subject. It is read from the stream's leader and stays where it is.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StoredMsg{},
-		Names: command.Names{"stream": command.Streams, "last-for": command.Subjects},
+		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StoredMsg{}, Names: command.Names{"stream": command.Streams, "last-for": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream get ORDERS 1", Says: "Item: ORDERS#1", About: "By sequence", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: "nats stream get ORDERS --last-for orders.new", Says: "on Subject orders.new", About: "The last on a subject", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},

@@ -22,8 +22,7 @@ func graphVerb(g *group) command.Node {
 			Name: "graph", Short: "Watch the messages of a stream as graphs",
 			Long: "How many messages there are, and how many are removed and stored a second, drawn anew each second until ^C. It needs a terminal of at least 20 columns and rows.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Screen,
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Reads, Output: command.Screen, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream graph --help", Says: "graph", About: "On a terminal: nats stream graph ORDERS"},
 		},

@@ -33,8 +33,7 @@ func grepVerb() command.Node {
 
 Nothing is consumed. The code is 0 when something was found, 1 when nothing was. Interrupted, it says where to go on.`,
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: line{},
-		Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
+		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: line{}, Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream grep ORDERS 'on[ce]'", Says: "orders.new: one", About: "By regular expression", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: `nats stream grep ORDERS --where '.body.total > 100' --since 1d -c`, Says: "1", About: "Count by what is in JSON bodies", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", `pub -J orders.new '{"total":101}'`}},

@@ -22,8 +22,7 @@ type infoOptions struct {
 func infoVerb(g *group) command.Node {
 	return command.Verb[infoOptions]{
 		Meta:  command.Meta{Name: "info", Aliases: []string{"nfo", "i"}, Short: "Show a stream's configuration and state"},
-		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream info ORDERS", Says: "Information for Stream ORDERS", About: "Everything about one stream", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats stream info ORDERS --jq .state.messages", Says: "0", About: "One number, for a script", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
@@ -39,8 +38,7 @@ func infoVerb(g *group) command.Node {
 func stateVerb(g *group) command.Node {
 	return command.Verb[infoOptions]{
 		Meta:  command.Meta{Name: "state", Short: "Show a stream's state"},
-		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream state ORDERS", Says: "State for Stream ORDERS", About: "Messages, bytes and sequences", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},

@@ -75,6 +75,8 @@ func newRow(s js.Stream, detail bool) row {
 	return r
 }
 
+func bySize(a, b row) int { return cmp.Or(cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.name, b.name)) }
+
 // JSON is the names, or with --details the info documents.
 func (l listing) JSON() any {
 	if l.detail {
@@ -149,9 +151,7 @@ func runLs(ctx context.Context, e *env.Env, o lsOptions) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(l.rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.name, b.name))
-	})
+	slices.SortFunc(l.rows, bySize)
 	if err := e.Out.Print(l); err != nil {
 		return err
 	}

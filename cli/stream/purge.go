@@ -31,8 +31,7 @@ func purgeVerb(g *group) command.Node {
 			Name: "purge", Short: "Remove messages from a stream",
 			Long: "All messages, or those of a subject, and of these all below a sequence or all but the last few. --dry-run counts them and removes nothing.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: purgedDoc{},
-		Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: purgedDoc{}, Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream purge ORDERS --subject orders.new --keep 100 --dry-run", Says: "Would purge 0 messages", About: "What keeping the last hundred of a subject would remove", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats stream purge ORDERS --force", Says: "Purged 0 messages from ORDERS", About: "Remove everything", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},

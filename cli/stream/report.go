@@ -95,15 +95,8 @@ type reportRow struct {
 	Deleted    int            `json:"deleted"`
 	APILevel   int            `json:"api_level"`
 	Leader     string         `json:"leader,omitempty"`
-	Peers      []peer         `json:"peers"`
+	Peers      []jscmd.Peer   `json:"peers"`
 	configured api.StreamConfig
-}
-
-type peer struct {
-	Name    string `json:"name"`
-	Leader  bool   `json:"leader"`
-	Current bool   `json:"current"`
-	Offline bool   `json:"offline"`
 }
 
 // replication is one mirror or source. Active is nanoseconds since it was heard of, -1 for never.
@@ -128,20 +121,13 @@ type leaderRow struct {
 func newReportRow(s api.StreamInfo) reportRow {
 	r := reportRow{
 		Name: s.Config.Name, Storage: s.Config.Storage.String(), Placement: s.Config.Placement, Consumers: s.State.Consumers, Messages: s.State.Msgs, Bytes: s.State.Bytes,
-		Deleted: s.State.NumDeleted, APILevel: js.LevelOf(s.Config.Metadata), Peers: []peer{}, configured: s.Config,
+		Deleted: s.State.NumDeleted, APILevel: js.LevelOf(s.Config.Metadata), Peers: jscmd.Peers(s.Cluster), configured: s.Config,
 	}
 	if s.State.Lost != nil {
 		r.Lost, r.LostBytes = len(s.State.Lost.Msgs), s.State.Lost.Bytes
 	}
 	if c := s.Cluster; c != nil && c.Name != "" {
 		r.Cluster, r.Leader = c.Name, c.Leader
-		if c.Leader != "" {
-			r.Peers = append(r.Peers, peer{Name: c.Leader, Leader: true, Current: true})
-		}
-		for _, p := range c.Replicas {
-			r.Peers = append(r.Peers, peer{Name: p.Name, Current: p.Current, Offline: p.Offline})
-		}
-		slices.SortFunc(r.Peers, func(a, b peer) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return r
 }
@@ -241,24 +227,6 @@ func (o reportOptions) order() func(a, b reportRow) int {
 		}
 		return cmp.Or(first, cmp.Compare(a.Name, b.Name))
 	}
-}
-
-// peerNames are the peers without the domain that all have in common, the leader with * and what is not well with !.
-func peerNames(peers []peer) string {
-	list := make([]string, 0, len(peers))
-	for _, p := range peers {
-		list = append(list, p.Name)
-	}
-	list = jscmd.WithoutDomain(list)
-	for i, p := range peers {
-		switch {
-		case p.Leader:
-			list[i] += "*"
-		case p.Offline || !p.Current:
-			list[i] += "!"
-		}
-	}
-	return strings.Join(list, ", ")
 }
 
 func placement(p *api.Placement) string {

@@ -166,9 +166,9 @@ func TestReportLooks(t *testing.T) {
 	t.Parallel()
 	r := report{
 		Streams: []reportRow{
-			{Name: "ON3", Storage: "File", Placement: &api.Placement{Tags: []string{"az:3"}}, Peers: []peer{{Name: "n3.example.net", Offline: true}}},
+			{Name: "ON3", Storage: "File", Placement: &api.Placement{Tags: []string{"az:3"}}, Peers: []jscmd.Peer{{Name: "n3.example.net", Offline: true}}},
 			{Name: "R3", Storage: "File", Consumers: 5, Messages: 12345, Bytes: 1 << 21, Lost: 2, LostBytes: 100, Deleted: 1, APILevel: 1, Leader: "n1.example.net", Cluster: "C1",
-				Peers: []peer{{Name: "n0.example.net", Current: true}, {Name: "n1.example.net", Leader: true, Current: true}, {Name: "n2.example.net", Current: true}}},
+				Peers: []jscmd.Peer{{Name: "n0.example.net", Current: true}, {Name: "n1.example.net", Leader: true, Current: true}, {Name: "n2.example.net", Current: true}}},
 		},
 		Replication: []replication{
 			{Stream: "MM", Kind: "Mirror", Source: "SRCA", Active: 951 * time.Millisecond},

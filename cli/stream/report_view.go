@@ -58,7 +58,7 @@ func (r report) viewStreams(p *render.Page) {
 			lost = render.Bad(fmt.Sprintf("%s (%s)", render.HumaneCount(uint64(s.Lost)), render.HumaneBytes(s.LostBytes)))
 		}
 		t.Row(render.Key(s.Name), s.Storage, placement(s.Placement), r.count(uint64(s.Consumers)), r.count(s.Messages), r.bytes(s.Bytes), lost, r.count(uint64(s.Deleted)),
-			r.count(uint64(s.APILevel)), peerNames(s.Peers))
+			r.count(uint64(s.APILevel)), jscmd.PeerNames(s.Peers))
 	}
 }
 

@@ -32,8 +32,7 @@ func rmVerb(g *group) command.Node {
 			Name: "rm", Aliases: []string{"delete", "del"}, Short: "Remove a stream with all its messages and consumers",
 			Long: "Several streams are named by a list with commas, or by --match with a pattern such as 'TEST_*'; one confirmation is for all of them. --dry-run shows what would go.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removal{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removal{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream rm ORDERS --dry-run", Says: "ORDERS", About: "See what would be lost", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 			{Line: "nats stream rm ORDERS --force", About: "Remove it", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},

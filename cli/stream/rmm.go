@@ -33,8 +33,7 @@ func rmmVerb(g *group) command.Node {
 			Name: "rmm", Short: "Remove messages by their sequences",
 			Long: "The id is a sequence, a range such as 5-10, or several of both with commas. What is stored is overwritten before it is removed; --fast leaves that out.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removedMessages{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: removedMessages{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream rmm ORDERS 1 --force", About: "One message", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: "nats stream rmm ORDERS 1-10 --dry-run", Says: "Would remove 1 messages", About: "What a range holds", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},

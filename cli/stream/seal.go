@@ -24,8 +24,7 @@ func sealVerb() command.Node {
 			Name: "seal", Short: "Close a stream for good",
 			Long: "No message is added to a sealed stream and none leaves it, by age or otherwise. This cannot be undone.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream seal ORDERS --force", Says: "Sealed: true", About: "Keep what is there, as it is", Needs: []string{"stream add ORDERS --subjects orders.> --defaults"}},
 		},

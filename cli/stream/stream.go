@@ -7,7 +7,7 @@ import (
 	"github.com/natskit/natskit/cli/stream/cluster"
 	"github.com/natskit/natskit/internal/backupcmd"
 	"github.com/natskit/natskit/internal/command"
-	"github.com/natskit/natskit/internal/jscmd"
+	"github.com/natskit/natskit/internal/streamcmd"
 )
 
 // Command is `nats stream`.
@@ -45,7 +45,7 @@ func Command() command.Node {
 				reportVerb(),
 				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup stream"}),
 				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore stream"}),
-				cluster.Command(&g.all, jscmd.QueryOn),
+				cluster.Command(&g.all, streamcmd.On),
 			}
 		},
 	}

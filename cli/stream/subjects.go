@@ -31,8 +31,7 @@ func subjectsVerb(g *group) command.Node {
 			Name: "subjects", Aliases: []string{"subj"}, Short: "List the subjects that have messages in a stream",
 			Long: "With the number of messages of each, the most first. Beyond ten thousand subjects the table gives way to a line for each. With --sort none they come as the server sends them, the first at once, and memory does not grow with them.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: map[string]uint64{},
-		Names: command.Names{"stream": command.Streams, "filter": command.Subjects},
+		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: map[string]uint64{}, Names: command.Names{"stream": command.Streams, "filter": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream subjects ORDERS", Says: "orders.new", About: "All subjects", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: "nats stream subjects ORDERS 'orders.*' --names --sort name", Says: "orders.new", About: "The names of some, in order", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},

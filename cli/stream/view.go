@@ -38,8 +38,7 @@ func viewVerb(g *group) command.Node {
 			Name: "view", Short: "Page through the messages of a stream",
 			Long: "On a terminal a page is shown at a time. Into a pipe all messages are written, or as many as the size says. No consumer is made and nothing is acknowledged, so work queues may be looked at too.",
 		},
-		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: api.StoredMsg{},
-		Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
+		Scope: command.User, Effect: command.Reads, Output: command.Feed, Result: api.StoredMsg{}, Names: command.Names{"stream": command.Streams, "subject": command.Subjects},
 		Examples: []command.Example{
 			{Line: "nats stream view ORDERS 3", Says: "Subject: orders.new", About: "Three messages at a time", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},
 			{Line: "nats stream view ORDERS --raw --since 1h", Says: "one", About: "The bodies of the last hour", Needs: []string{"stream add ORDERS --subjects orders.> --defaults", "pub -J orders.new one"}},

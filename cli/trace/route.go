@@ -26,6 +26,7 @@ type route struct {
 	Root     *station       `json:"route"`
 
 	timestamp bool
+	diagram   string
 }
 
 // station is one server on the way.
@@ -88,7 +89,7 @@ func link(events []*event, o traceOptions) (*route, error) {
 	if first == nil || len(first.Events) == 0 {
 		return nil, errNoStart
 	}
-	r := &route{Subject: o.subject, Deliver: o.deliver, Complete: true, Servers: len(events), Egress: map[string]int{}, Streams: []string{}, timestamp: o.timestamp}
+	r := &route{Subject: o.subject, Deliver: o.deliver, Complete: true, Servers: len(events), Egress: map[string]int{}, Streams: []string{}, timestamp: o.timestamp, diagram: o.diagram}
 	r.Root = r.station(first, byHop, first.Events[0].Time)
 	for _, e := range events {
 		for _, s := range e.Events {
@@ -199,8 +200,16 @@ func (r *route) verdict(timeout time.Duration) error {
 	return nil
 }
 
-// View is the tree for people.
+// View is the tree for people, or a picture; a row for each step in formats of rows.
 func (r *route) View(p *render.Page) {
+	switch k := p.Options().Kind; {
+	case k != render.Text && k != render.Wide:
+		r.rows(p)
+		return
+	case r.diagram != "":
+		p.Block(strings.Split(strings.TrimSuffix(r.draws(r.diagram), "\n"), "\n"))
+		return
+	}
 	if r.Deliver {
 		p.Line("Tracing message route to subject %s with delivery to the final destination", render.Subject(r.Subject))
 	} else {

@@ -17,6 +17,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/snappy"
 )
 
 // Command is `nats trace`.
@@ -28,6 +29,8 @@ type traceOptions struct {
 	deliver   bool
 	timestamp bool
 	headers   map[string]string
+	dot       string
+	diagram   string
 }
 
 func traceVerb() command.Node {
@@ -36,12 +39,15 @@ func traceVerb() command.Node {
 			Name: "trace", Short: "Show the way of a message through the servers",
 			Long: `The message is sent with headers that make every server on its way report where it goes; they need to be of version 2.11 or later. Nobody receives it unless --deliver is given: streams then store it and subscribers get it, with the headers.
 
+--diagram prints the route as a picture for GraphViz or Mermaid instead of a tree; --dot writes one to a file beside it. Formats of rows have a row for each step.
+
 The command ends with 5 when nobody is interested in the subject, with 3 when it may not be published, and with 7 when a server has not reported within --timeout.`,
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: route{},
 		Examples: []command.Example{
 			{Line: "nats trace orders.new", Says: "--C Client", About: "Who would get a message", Needs: []string{"& sub orders.new"}},
 			{Line: "nats trace orders.new --json", Says: `"egress"`, About: "The same for a script", Needs: []string{"& sub orders.new"}},
+			{Line: "nats trace orders.new --diagram mermaid", Says: "flowchart LR", About: "A picture of the route for a document", Needs: []string{"& sub orders.new"}},
 		},
 		Bind: func(c *fisk.CmdClause, o *traceOptions) {
 			c.Arg("subject", "Subject to publish to").Required().StringVar(&o.subject)
@@ -49,6 +55,8 @@ The command ends with 5 when nobody is interested in the subject, with 3 when it
 			c.Flag("deliver", "Deliver the message, not just trace it").UnNegatableBoolVar(&o.deliver)
 			c.Flag("timestamp", "Show when each step happened").Short('T').UnNegatableBoolVar(&o.timestamp)
 			flagval.MapVar(c.Flag("header", "Header to put on the message").Short('H').PlaceHolder("K:V"), &o.headers)
+			c.Flag("dot", "Write the route as GraphViz to a file too").PlaceHolder("FILE").StringVar(&o.dot)
+			c.Flag("diagram", "Print the route as a picture: dot or mermaid").PlaceHolder("FORM").EnumVar(&o.diagram, "dot", "mermaid")
 		},
 		Check: func(o *traceOptions) error {
 			if err := flagval.CheckSubject(o.subject, false); err != nil {
@@ -79,6 +87,11 @@ func runTrace(ctx context.Context, e *env.Env, o traceOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.dot != "" {
+		if err := e.Files.WriteFile(o.dot, []byte(r.draws("dot"))); err != nil {
+			return fmt.Errorf("diagram %s: %w", o.dot, err)
+		}
+	}
 	if err := e.Out.Print(r); err != nil {
 		return err
 	}
@@ -94,6 +107,7 @@ func gather(ctx context.Context, e *env.Env, nc *nats.Conn, o traceOptions) ([]*
 	}
 	inbox := nc.NewInbox()
 	m.Header.Set("Nats-Trace-Dest", inbox)
+	m.Header.Set(snappy.Header, snappy.Name) // the reports may be compressed
 	if !o.deliver {
 		m.Header.Set("Nats-Trace-Only", "true")
 	}
@@ -128,9 +142,13 @@ func gather(ctx context.Context, e *env.Env, nc *nats.Conn, o traceOptions) ([]*
 		case err != nil:
 			return nil, fmt.Errorf("waiting for trace events: %w", err)
 		}
-		e.Log.Debug(">>> " + string(msg.Data))
+		data, err := snappy.Body(msg)
+		if err != nil {
+			return nil, fmt.Errorf("a trace event cannot be unpacked: %w", err)
+		}
+		e.Log.Debug(">>> " + string(data))
 		ev := &event{}
-		if err := json.Unmarshal(msg.Data, ev); err != nil {
+		if err := json.Unmarshal(data, ev); err != nil {
 			return nil, fmt.Errorf("a trace event cannot be read: %w", err)
 		}
 		events = append(events, ev)

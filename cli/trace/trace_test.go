@@ -2,11 +2,13 @@ package trace
 
 import (
 	"encoding/json"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
@@ -117,6 +119,75 @@ func TestLooks(t *testing.T) {
 	r.Errors = nil
 	if err := r.verdict(time.Second); fail.CodeOf(err) != fail.Partial || !strings.Contains(err.Error(), "l1") {
 		t.Errorf("verdict %v", err)
+	}
+}
+
+func TestDiagrams(t *testing.T) {
+	t.Parallel()
+	r, err := link(sample(), traceOptions{subject: "tr.x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, want := range map[string][]string{
+		"dot": {
+			"digraph route {\n  label=\"Route of tr.x\"\n", `n0 [label="Client cli" shape=ellipse]`, `n1 [label="Server c1 of TC" shape=box]`, `n0 -> n1 [label="tr.x"]`,
+			`label="Client b\x1b" shape=ellipse`, `shape=cylinder`, `[label="would store"]`, `[label="Router"]`, `[label="no report" color=red]`, `[label="tr.> in q"]`,
+		},
+		"mermaid": {
+			"flowchart LR\n", `n0(["Client cli"])`, `n1["Server c1 of TC"]`, `n0 -->|"tr.x"| n1`, `([\"Client b\x1b\"])`, `[("Stream S")]`, `-->|"tr.#gt; in q"|`, "stroke:red",
+		},
+	} {
+		got := r.draws(form)
+		for _, w := range want {
+			if !strings.Contains(got, strings.ReplaceAll(w, `\"`, `"`)) && !strings.Contains(got, w) {
+				t.Errorf("%s lacks %s:\n%s", form, w, got)
+			}
+		}
+		if strings.Contains(got, "\x1b") {
+			t.Errorf("%s holds an escape", form)
+		}
+	}
+	r.Root.From.Name = `"]; click n0 "javascript:x" <b>`
+	if got := r.draws("mermaid"); strings.Contains(got, `"]; click`) || strings.Contains(got, "<b>") {
+		t.Errorf("a name gets out of its label: %s", got)
+	}
+}
+
+func TestDiagramOptions(t *testing.T) {
+	t.Parallel()
+	c, srv := setup(t)
+	testkit.Subscribe(t, srv.Conn(), "foo.tr")
+	dot := c.OK("trace foo.tr --diagram dot --dot r.dot").Out
+	file, err := os.ReadFile(c.Path("r.dot"))
+	if err != nil || string(file) != dot || !strings.Contains(dot, `[label="foo.tr"]`) {
+		t.Errorf("file %s\nstdout %s\n%v", file, dot, err)
+	}
+	if out := c.OK("trace foo.tr --format csv").Out; !strings.HasPrefix(out, "Server,Hop,Offset,Event,") || !strings.Contains(out, "egress,Client") {
+		t.Errorf("csv: %s", out)
+	}
+	c.Fails(fail.Usage, "trace foo.tr --diagram gif")
+	c.Fails(fail.NotFound, "trace foo.tr --dot nowhere/r.dot", "nowhere/r.dot")
+}
+
+// The servers compress their reports when they are told that they may.
+func TestReportsAreCompressed(t *testing.T) {
+	t.Parallel()
+	c, srv := setup(t)
+	got := testkit.Subscribe(t, srv.Conn(), "foo.tr")
+	c.OK("trace foo.tr --deliver")
+	m := got.Next()
+	if m.Header.Get("Accept-Encoding") != "snappy" {
+		t.Errorf("headers %v", m.Header)
+	}
+	reports := testkit.Subscribe(t, srv.Conn(), "reports")
+	ask := nats.NewMsg("foo.tr")
+	ask.Header.Set("Nats-Trace-Dest", "reports")
+	ask.Header.Set("Accept-Encoding", "snappy")
+	if err := srv.Conn().PublishMsg(ask); err != nil {
+		t.Fatal(err)
+	}
+	if enc := reports.Next().Header.Get("Content-Encoding"); enc != "snappy" {
+		t.Errorf("this server does not compress: %q", enc)
 	}
 }
 

@@ -139,34 +139,41 @@ type seconds []second
 
 // View is a table for each kind of traffic that there was.
 func (l seconds) View(p *render.Page) {
-	var any second
+	var sum second
 	for i := range l {
-		any.add(&l[i])
+		sum.add(&l[i])
 	}
 	suffix := " per second"
 	if len(l) == 1 && l[0].Total {
 		suffix = " in all"
 	}
 	rows := p.Options().Kind != render.Text && p.Options().Kind != render.Wide
-	if any.Raft.Messages > 0 && !rows {
+	if sum.Raft.Messages > 0 && !rows {
 		t := p.Table("Raft Traffic"+suffix, columns("Vote", "Append", "Reply", "Remove Peer", "Proposal", "Total Messages")...)
 		for _, s := range l {
 			r := s.Raft
 			t.Row(counts(r.Vote, r.Append, r.Reply, r.RemovePeer, r.Proposal, r.Messages)...)
 		}
 	}
-	if any.Cluster.Messages > 0 && !rows {
+	if sum.Cluster.Messages > 0 && !rows {
 		t := p.Table("Cluster Traffic"+suffix, columns("JSA Update", "Stream Info", "Consumer Info", "Stream Sync", "Reply", "Total Messages")...)
 		for _, s := range l {
 			c := s.Cluster
 			t.Row(counts(c.Update, c.StreamInfo, c.ConsumerInfo, c.StreamSync, c.Reply, c.Messages)...)
 		}
 	}
-	t := p.Table("General Traffic"+suffix, columns("Requests", "JS API", "JS ACK", "System", "Rest", "Total Bytes", "Total Messages")...)
+	cols := columns("Requests", "JS API", "JS ACK", "System", "Rest", "Total Bytes", "Total Messages")
+	if rows {
+		cols = append([]render.Column{{Name: "Time"}}, cols...)
+	}
+	t := p.Table("General Traffic"+suffix, cols...)
 	for _, s := range l {
 		g := s.General
-		row := counts(g.Requests, g.API, g.Ack, g.System, g.Rest)
-		t.Row(append(row, render.Bytes(g.Bytes), render.Count(g.Messages))...)
+		row := append(counts(g.Requests, g.API, g.Ack, g.System, g.Rest), render.Bytes(g.Bytes), render.Count(g.Messages))
+		if rows {
+			row = append([]any{render.At(s.Time)}, row...)
+		}
+		t.Row(row...)
 	}
 }
 

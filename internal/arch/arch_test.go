@@ -165,7 +165,7 @@ var fences = []struct {
 	{"github.com/itchyny/gojq", []string{"internal/render", "internal/js"}, false},
 	{"github.com/rogpeppe/go-internal/testscript", []string{"internal/testkit"}, true},
 	{"github.com/creack/pty", []string{"internal/testkit"}, true},
-	{"github.com/choria-io/fisk", []string{"internal/shell", "internal/command", "internal/flagval", "internal/docgen", "internal/asking", "internal/backupcmd", "internal/fleetcmd", "cli"}, true},
+	{"github.com/choria-io/fisk", []string{"internal/shell", "internal/command", "internal/flagval", "internal/docgen", "internal/asking", "internal/backupcmd", "internal/fleetcmd", "internal/streamcmd", "cli"}, true},
 }
 
 func TestFences(t *testing.T) {

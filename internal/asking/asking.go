@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -32,6 +33,7 @@ type Options struct {
 	Force     bool
 	SendOn    string // eof or newline
 	Templates bool
+	AtOnce    int64 // how many requests may wait for their replies at a time; 0 is one
 
 	Replies    int // to gather for each request; 0 is all within the timeout
 	Between    time.Duration
@@ -49,6 +51,7 @@ func (o *Options) Bind(c *fisk.CmdClause) {
 	c.Flag("translate", "Put each reply through a command first, without a shell").PlaceHolder("COMMAND").StringVar(&o.Translate)
 	c.Flag("force-stdin", "Read standard input also when it is a terminal").UnNegatableBoolVar(&o.Force)
 	c.Flag("send-on", "When a request from standard input is whole: at its end (eof) or at each line (newline)").Default("eof").EnumVar(&o.SendOn, "newline", "eof")
+	c.Flag("concurrency", "How many requests wait for their replies at a time").Default("1").Validator(flagval.Whole(1, 10_000)).Int64Var(&o.AtOnce)
 	c.Flag("templates", "Expand templates in body and subject").Default("true").IsSetByUser(&o.asked).BoolVar(&o.Templates)
 }
 
@@ -98,9 +101,10 @@ type asker struct {
 	subject *payload.Text
 	header  *payload.HeaderTemplate
 	values  payload.Values
+	sent    int
 
-	sent     int
-	answered int // requests with a reply
+	mu       sync.Mutex // guards what follows, and the output
+	answered int        // requests with a reply
 	rtts     []time.Duration
 	failed   error // the first reason why a request had none
 	service  error // the first error that a service answered with
@@ -165,69 +169,81 @@ func (a *asker) run(ctx context.Context) error {
 	}
 	bodies := in.Open(ctx)
 	defer bodies.Close()
+	under := newFlight(ctx, int(max(a.o.AtOnce, 1)))
 	for {
+		if !under.room() {
+			return under.land(nil)
+		}
 		body, err := bodies.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return under.land(nil)
 		case err != nil:
-			return err
+			return under.land(err)
 		}
 		text, err := in.Text(body, payload.ForPublish)
 		if err != nil {
-			return err
+			return under.land(err)
 		}
 		for i := range a.o.Count {
-			err := a.ask(ctx, text, int(i)+1)
-			if errors.Is(err, nats.ErrNoResponders) || err != nil && !errors.Is(err, nats.ErrTimeout) {
-				return err
+			if !under.room() {
+				return under.land(nil)
 			}
+			m, err := a.compose(text, int(i)+1)
+			if err != nil {
+				return under.land(err)
+			}
+			if a.talks() {
+				a.e.Say("Sending request on %q", m.Subject)
+			}
+			a.sent++
+			n := a.sent
+			under.begin(func(ctx context.Context) error { return a.ask(ctx, m, n) })
 		}
 	}
 }
 
-// ask sends one request and shows its replies. A request without a reply is an error that is also kept.
-func (a *asker) ask(ctx context.Context, text *payload.Text, count int) error {
-	m, err := a.compose(text, count)
-	if err != nil {
-		return err
-	}
-	if a.talks() {
-		a.e.Say("Sending request on %q", m.Subject)
-	}
-	a.sent++
+// ask sends request number n and shows its replies. Its error ends the whole run; one reply that did not come does not.
+func (a *asker) ask(ctx context.Context, m *nats.Msg, n int) error {
 	begin := a.e.Clock.Now()
-	stop, n, err := publish.Gather(ctx, a.nc, a.e.Clock, m, a.rule, func(r publish.Reply) error {
+	stop, replies, err := publish.Gather(ctx, a.nc, a.e.Clock, m, a.rule, func(r publish.Reply) error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		a.rtts = append(a.rtts, r.RTT)
 		if a.service == nil {
 			a.service = serviceError(m.Subject, r.Header)
 		}
-		return a.out.show(ctx, a.sent, r)
+		return a.out.show(ctx, n, r)
 	})
 	took := a.e.Clock.Now().Sub(begin)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if replies > 0 {
+		a.answered++
+	}
+	silent := false
 	switch {
+	case err == nil:
+		a.note(stop, replies, took)
+		return nil
+	case ctx.Err() != nil:
+		return err
 	case errors.Is(err, nats.ErrNoResponders):
 		err = fail.Newf(fail.NoAnswer, "request on %s: no responders are available: %w", m.Subject, err).
 			WithHint("nats reply %s --echo", m.Subject)
 	case errors.Is(err, nats.ErrTimeout):
+		silent = true
 		err = fail.Newf(fail.NoAnswer, "request on %s: no reply within %s: %w", m.Subject, took.Round(time.Millisecond), err)
 	}
-	if n > 0 {
-		a.answered++
+	if a.failed == nil {
+		a.failed = err
+	} else if a.talks() {
+		a.e.Say("%s", err)
 	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		if a.failed == nil {
-			a.failed = err
-		} else if a.talks() {
-			a.e.Say("%s", err)
-		}
-		return err
+	if silent {
+		return nil
 	}
-	a.note(stop, n, took)
-	return nil
+	return err
 }
 
 // note says why fewer replies came than were asked for, or how many came where no number was.

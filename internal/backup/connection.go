@@ -39,7 +39,7 @@ func connected(ctx context.Context, nc *nats.Conn) (context.Context, func()) {
 
 // lost names the loss of the connection as the reason, where it was that.
 func lost(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), ErrLost) {
+	if err != nil && errors.Is(context.Cause(ctx), ErrLost) {
 		return fail.Newf(fail.Unreachable, "%w during the transfer", ErrLost)
 	}
 	return err

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/natskit/natskit/internal/consumers"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
@@ -28,13 +30,19 @@ func markOf(d Directory) string {
 	return fmt.Sprintf("%s %d-%d %d bytes", d.Meta.Config.Text("name"), st.FirstSeq, st.LastSeq, d.Size)
 }
 
-// patience is how long a connection may be away when something is to be cleaned up.
+// patience is how long cleaning up may take.
 const patience = 10 * time.Second
 
 // clean removes what a failed restore left on the server and returns the reason with what became of that.
 func (r *restoring) clean(ctx context.Context, why error) error {
+	if r.o.Away == 0 {
+		r.o.Away = patience
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	if errors.Is(why, nats.ErrPermissionViolation) {
+		r.deliver = "" // the server does not hear us; it gives up by itself before it has made anything
+	}
 	err := r.tidy(ctx)
 	if err == nil {
 		return why
@@ -45,7 +53,7 @@ func (r *restoring) clean(ctx context.Context, why error) error {
 
 func (r *restoring) tidy(ctx context.Context) error {
 	nc := r.c.Conn()
-	if err := Reconnected(ctx, nc, patience); err != nil {
+	if err := Reconnected(ctx, nc, r.o.Away); err != nil {
 		return err
 	}
 	if r.deliver != "" { // the server still waits for the archive: end it

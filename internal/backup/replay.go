@@ -23,8 +23,6 @@ import (
 // replay makes the stream by publishing the messages of the archive, for servers that do not read it. Sequences are kept:
 // where messages are missing, others stand in and are removed at the end. The messages are as old as the restore.
 func (r *restoring) replay(ctx context.Context) error {
-	ctx, release := connected(ctx, r.c.Conn())
-	defer release()
 	file, err := os.Open(r.d.Archive)
 	if err != nil {
 		return err
@@ -32,18 +30,18 @@ func (r *restoring) replay(ctx context.Context) error {
 	defer file.Close()
 	p := &player{r: r, filler: "natskit.restore." + nuid.Next(), next: max(r.d.Meta.State.FirstSeq, 1)}
 	if err := p.stream(ctx); err != nil {
-		return lost(ctx, err)
+		return err
 	}
 	if p.sub, err = r.c.Conn().SubscribeSync(r.c.Conn().NewRespInbox()); err != nil {
 		return err
 	}
 	defer func() { _ = p.sub.Unsubscribe() }()
 	if err := p.play(ctx, archive.NewDecoder(file)); err != nil {
-		return lost(ctx, err)
+		return err
 	}
 	if p.filled {
 		if _, err := r.c.Purge(ctx, r.name, js.Purge{Subject: p.filler}); err != nil {
-			return lost(ctx, err)
+			return err
 		}
 	}
 	r.out.Replayed = true

@@ -25,6 +25,7 @@ type RestoreOptions struct {
 	Config *jsconf.Config // of the new stream, whole, with its name
 	Idle   time.Duration  // how long nothing may happen
 	Settle time.Duration  // how long the server may work after it has everything
+	Away   time.Duration  // how long a lost connection may be away when something is to be cleaned up; 0 is 10 seconds
 
 	// Progress, when set, is told how many bytes of the archive the server has taken, of how many.
 	Progress func(done, total uint64)
@@ -54,9 +55,11 @@ func Restore(ctx context.Context, c *js.Client, d Directory, o RestoreOptions) (
 		return r.out, err
 	}
 	r.sum = manifest.Files[filepath.Base(d.Archive)].SHA256
+	ctx, release := connected(ctx, c.Conn())
+	defer release()
 	done, err := r.existing(ctx)
 	if done || err != nil {
-		return r.out, err
+		return r.out, lost(ctx, err)
 	}
 	if !d.Tar && !readsArchives(c.Conn().ConnectedServerVersion()) {
 		err = r.replay(ctx)
@@ -64,9 +67,9 @@ func Restore(ctx context.Context, c *js.Client, d Directory, o RestoreOptions) (
 		err = r.transfer(ctx)
 	}
 	if err != nil {
-		return r.out, r.clean(ctx, err)
+		return r.out, r.clean(ctx, lost(ctx, err))
 	}
-	return r.out, r.complete(ctx)
+	return r.out, lost(ctx, r.complete(ctx))
 }
 
 // readsArchives reports whether servers of the version read the archives of new servers.
@@ -137,15 +140,13 @@ func (r *restoring) marked() (json.RawMessage, error) {
 // transfer sends the archive.
 func (r *restoring) transfer(ctx context.Context) error {
 	nc := r.c.Conn()
-	ctx, release := connected(ctx, nc)
-	defer release()
 	file, err := os.Open(r.d.Archive)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	if err := r.begin(ctx); err != nil {
-		return lost(ctx, err)
+		return err
 	}
 	sub, err := nc.SubscribeSync(nc.NewRespInbox())
 	if err != nil {
@@ -157,12 +158,12 @@ func (r *restoring) transfer(ctx context.Context) error {
 	}
 	sum := sha256.New()
 	if err := r.send(ctx, io.TeeReader(file, sum), sub); err != nil {
-		return lost(ctx, err)
+		return err
 	}
 	if r.sum != "" && hex.EncodeToString(sum.Sum(nil)) != r.sum {
 		return fmt.Errorf("%s was changed: its SHA-256 is not that of the manifest", filepath.Base(r.d.Archive))
 	}
-	return lost(ctx, r.end(ctx, sub))
+	return r.end(ctx, sub)
 }
 
 // begin asks the server to take the stream.

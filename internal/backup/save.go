@@ -52,9 +52,11 @@ type Saved struct {
 // Save makes a backup of the stream in the directory target, which appears or changes only when the backup is whole. A backup
 // that is there already and still up to date is left alone.
 func Save(ctx context.Context, c *js.Client, s js.Stream, target string, o SaveOptions) (Saved, error) {
+	ctx, release := connected(ctx, c.Conn())
+	defer release()
 	t := &saving{c: c, o: o}
 	if err := t.begin(ctx, s, target); err != nil || t.out.Unchanged {
-		return t.out, err
+		return t.out, lost(ctx, err)
 	}
 	var err error
 	if t.stage, err = newStage(rootOf(o.Root, target), target, o.Now); err != nil {
@@ -62,7 +64,7 @@ func Save(ctx context.Context, c *js.Client, s js.Stream, target string, o SaveO
 	}
 	defer t.stage.discard()
 	if err := t.run(ctx); err != nil {
-		return t.out, err
+		return t.out, lost(ctx, err)
 	}
 	return t.out, t.stage.publish()
 }
@@ -120,14 +122,12 @@ type saving struct {
 }
 
 func (t *saving) run(ctx context.Context) error {
-	ctx, release := connected(ctx, t.c.Conn())
-	defer release()
 	meta, err := t.snapshot(ctx)
 	if err != nil && t.src.stream.StreamInfo.Config.Storage == api.MemoryStorage && isAPIError(err) {
 		meta, err = t.copy(ctx) // servers before 2.15 have no snapshots of streams in memory
 	}
 	if err != nil {
-		return lost(ctx, err)
+		return err
 	}
 	if err := meta.Write(t.stage.dir); err != nil {
 		return err

@@ -29,6 +29,8 @@ var families = []family{
 		nats.ErrNoServers, nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
 		nats.ErrPermissionViolation, nats.ErrConnectionClosed, nats.ErrConnectionReconnecting, nats.ErrDisconnected, nats.ErrStaleConnection,
 		nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrNkeysNotSupported, nats.ErrNoUserCB, nats.ErrTokenAlreadySet,
+		nats.ErrMaxConnectionsExceeded, nats.ErrMaxAccountConnectionsExceeded, nats.ErrMaxSubscriptionsExceeded, nats.ErrNoInfoReceived,
+		nats.ErrTLS, nats.ErrConnectionNotTLS, nats.ErrConnectionDraining, nats.ErrReconnectBufExceeded, nats.ErrServerNotInPool,
 		jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount, syscall.ECONNREFUSED,
 	}},
 	{NotFound, []error{
@@ -39,8 +41,9 @@ var families = []family{
 	}},
 	{NoAnswer, []error{
 		nats.ErrTimeout, nats.ErrNoResponders, context.DeadlineExceeded, os.ErrDeadlineExceeded,
-		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat,
+		jetstream.ErrNoStreamResponse, jetstream.ErrNoHeartbeat, nats.ErrDrainTimeout,
 	}},
+	{Usage, []error{nats.ErrBadSubject, nats.ErrBadQueueName, nats.ErrMixingWebsocketSchemes}},
 	{Interrupted, []error{context.Canceled}},
 }
 
@@ -108,20 +111,28 @@ func apiCode(err error) (Code, bool) {
 
 func unreachable(err error) bool {
 	var (
-		dns     *net.DNSError
-		op      *net.OpError
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		verify  *tls.CertificateVerificationError
-		record  tls.RecordHeaderError
+		dns      *net.DNSError
+		op       *net.OpError
+		unknown  x509.UnknownAuthorityError
+		host     x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		roots    x509.SystemRootsError
+		limits   x509.ConstraintViolationError
+		critical x509.UnhandledCriticalExtension
+		weak     x509.InsecureAlgorithmError
+		verify   *tls.CertificateVerificationError
+		record   tls.RecordHeaderError
+		alert    tls.AlertError
 	)
-	if errors.As(err, &dns) || errors.As(err, &op) || errors.As(err, &unknown) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &verify) || errors.As(err, &record) {
-		return true
+	for _, kind := range []any{&dns, &op, &unknown, &host, &invalid, &roots, &limits, &critical, &weak, &verify, &record, &alert} {
+		if errors.As(err, kind) {
+			return true
+		}
 	}
 	// The server's -ERR lines reach us as text where the client has no error value for them.
 	text := strings.ToLower(err.Error())
 	return strings.Contains(text, "permissions violation") || strings.Contains(text, "authorization violation") ||
-		strings.Contains(text, "authentication")
+		strings.Contains(text, "authentication") || strings.Contains(text, "maximum connections exceeded") ||
+		strings.Contains(text, "maximum account active connections exceeded") || strings.Contains(text, "maximum subscriptions exceeded") ||
+		strings.Contains(text, "remote error: tls: ")
 }

@@ -98,19 +98,22 @@ func Hint(err error, format string, args ...any) error {
 	return &Error{Code: CodeOf(err), Err: err, Hint: fmt.Sprintf(format, args...)}
 }
 
-// HintOf is the outermost hint in the chain of err, or empty.
+// HintOf is the outermost hint in the chain of err, else what is known to help against an error of the libraries, or empty.
 func HintOf(err error) string {
-	for err != nil {
+	for inner := err; inner != nil; {
 		var e *Error
-		if !errors.As(err, &e) {
-			return ""
+		if !errors.As(inner, &e) {
+			break
 		}
 		if e.Hint != "" {
 			return e.Hint
 		}
-		err = e.Err
+		inner = e.Err
 	}
-	return ""
+	if err == nil {
+		return ""
+	}
+	return wayOut(err)
 }
 
 // The causes with which the process cancels a command's context.

@@ -2,6 +2,8 @@ package fail_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,6 +47,19 @@ func TestCodeOf(t *testing.T) {
 		{context.DeadlineExceeded, fail.NoAnswer},
 		{context.Canceled, fail.Interrupted},
 		{fail.ErrTerminated, fail.Terminated},
+		{nats.ErrMaxConnectionsExceeded, fail.Unreachable},
+		{fmt.Errorf("x: %w", nats.ErrMaxAccountConnectionsExceeded), fail.Unreachable},
+		{errors.New("nats: 'maximum connections exceeded'"), fail.Unreachable},
+		{nats.ErrTLS, fail.Unreachable},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, fail.Unreachable},
+		{x509.CertificateInvalidError{Reason: x509.Expired}, fail.Unreachable},
+		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "h"}, fail.Unreachable},
+		{tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, fail.Unreachable},
+		{tls.AlertError(42), fail.Unreachable},
+		{errors.New("remote error: tls: certificate required"), fail.Unreachable},
+		{nats.ErrMaxPayload, fail.Failure},
+		{nats.ErrDrainTimeout, fail.NoAnswer},
+		{nats.ErrBadSubject, fail.Usage},
 		{fail.Silently(2), 2},
 		{fail.Hint(fmt.Errorf("x: %w", nats.ErrTimeout), "try more"), fail.NoAnswer},
 	}
@@ -85,6 +100,22 @@ func TestHints(t *testing.T) {
 	}
 	if fail.Hint(nil, "x") != nil || fail.HintOf(nil) != "" {
 		t.Error("nil stays nil")
+	}
+	rows := map[string]error{
+		"max_connections": fmt.Errorf("connecting: %w", nats.ErrMaxConnectionsExceeded), "nats account info": fail.Newf(fail.Unreachable, "x: %w", nats.ErrMaxAccountConnectionsExceeded),
+		"--tlscert FILE": errors.New("remote error: tls: certificate required"), "expired": x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired},
+		"check the URL": nats.ErrNoInfoReceived,
+	}
+	for want, err := range rows {
+		if got := fail.HintOf(err); !strings.Contains(got, want) {
+			t.Errorf("hint of %v is %q", err, got)
+		}
+	}
+	if got := fail.HintOf(fail.Newf(fail.Unreachable, "x: %w", nats.ErrMaxConnectionsExceeded).WithHint("own")); got != "own" {
+		t.Errorf("hint = %q", got)
+	}
+	if got := fail.HintOf(errors.New("boom")); got != "" {
+		t.Errorf("hint = %q", got)
 	}
 	if !fail.IsSilent(fail.Silently(1)) || !fail.IsSilent(fail.ErrDifference) || fail.IsSilent(inner) {
 		t.Error("silence is for verdicts alone")

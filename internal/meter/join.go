@@ -15,7 +15,12 @@ func (r *Report) Join(o *Report) {
 		}
 		s := &r.Sides[i]
 		s.Clients = append(s.Clients, o.Sides[i].Clients...)
+		account := s.Total.Delivery
 		s.Sum()
+		if other := o.Sides[i].Total.Delivery; s.Total.Delivery == nil && account != nil && other != nil { // of each machine's clients together
+			account.Merge(*other)
+			s.Total.Delivery = account
+		}
 		for k := range min(len(s.Steps), len(o.Sides[i].Steps)) {
 			s.Steps[k].join(o.Sides[i].Steps[k])
 		}

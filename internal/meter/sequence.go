@@ -13,6 +13,8 @@ type Delivery struct {
 	Gaps       int64 `json:"gaps"`       // times that a number was left out, even if it came later
 	Late       int64 `json:"late"`       // so late that it can't be told from a duplicate
 	Unnumbered int64 `json:"unnumbered"` // without a number of ours
+	// Shared says that a queue group outside this run has the rest: nothing is expected then, and a number left out means nothing.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Merge adds another part of the account.
@@ -25,6 +27,13 @@ func (d *Delivery) Merge(o Delivery) {
 	d.Gaps += o.Gaps
 	d.Late += o.Late
 	d.Unnumbered += o.Unnumbered
+	d.Shared = d.Shared || o.Shared
+}
+
+// Share is the account when others may have received the messages that were not seen.
+func (d Delivery) Share() Delivery {
+	d.Expected, d.Lost, d.Gaps, d.Reordered, d.Shared = 0, 0, 0, 0, true
+	return d
 }
 
 // Clean reports that every expected message arrived exactly once; the order does not matter.

@@ -110,6 +110,9 @@ func (st Step) text() string {
 func (d *Delivery) text() string {
 	out := fmt.Sprintf("Delivery: expected %s | received %s | lost %s | duplicates %s | reordered %s | gaps %s",
 		Commas(d.Expected), Commas(d.Received), Commas(d.Lost), Commas(d.Duplicates), Commas(d.Reordered), Commas(d.Gaps))
+	if d.Shared {
+		out = fmt.Sprintf("Delivery: received %s | duplicates %s | the queue group shares the messages, so that losses cannot be told", Commas(d.Received), Commas(d.Duplicates))
+	}
 	if d.Late > 0 {
 		out += " | too late to tell " + Commas(d.Late)
 	}

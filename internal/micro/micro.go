@@ -10,13 +10,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats.go"
 	proto "github.com/nats-io/nats.go/micro"
 
 	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/snappy"
 )
 
 // Info is what an instance says of itself, and Stats what it has done, in the spelling of the protocol.
@@ -115,7 +115,7 @@ func (c Client) ask(ctx context.Context, verb, name, id string, rule Rule, body 
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	begin := c.Clock.Now()
-	q := &nats.Msg{Subject: subject, Reply: sub.Subject, Data: body, Header: nats.Header{"Accept-Encoding": {"snappy"}}}
+	q := &nats.Msg{Subject: subject, Reply: sub.Subject, Data: body, Header: nats.Header{snappy.Header: {snappy.Name}}}
 	if err := c.Conn.PublishMsg(q); err != nil {
 		return err
 	}
@@ -144,14 +144,10 @@ func (c Client) ask(ctx context.Context, verb, name, id string, rule Rule, body 
 
 // decode reads an answer of the given type; others are reported as malformed.
 func (c Client) decode(m *nats.Msg, kind string, into any) bool {
-	data := m.Data
-	if m.Header.Get("Content-Encoding") == "snappy" {
-		plain, err := s2.Decode(nil, data)
-		if err != nil {
-			c.malformed("an answer is not compressed as it says: %v", err)
-			return false
-		}
-		data = plain
+	data, err := snappy.Body(m)
+	if err != nil {
+		c.malformed("an answer is not compressed as it says: %v", err)
+		return false
 	}
 	var is struct {
 		Type string `json:"type"`

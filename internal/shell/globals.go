@@ -110,7 +110,7 @@ func (g *globals) bind(app *fisk.Application) {
 	app.Flag("no-context", "Use no context, not even the selected one").UnNegatableBoolVar(&g.noContext)
 	app.Flag("trace", "Show API traffic and connection events").UnNegatableBoolVar(&g.trace)
 	app.Flag("tls-insecure", "Accept any server certificate; never saved").UnNegatableBoolVar(&g.insecure)
-	app.Flag("password-stdin", "Read the password from the first line of standard input").UnNegatableBoolVar(&g.pwStdin)
+	app.Flag("password-stdin", "Read the password from the first line of standard input, or ask for it on a terminal").UnNegatableBoolVar(&g.pwStdin)
 	app.Flag("no-prompt", "Ask nothing, fail instead").UnNegatableBoolVar(&g.noPrompt)
 	app.Flag("show-secrets", "Show passwords, tokens and seeds instead of stars").UnNegatableBoolVar(&g.showSecrets)
 	app.Flag("utc", "Show times in UTC").UnNegatableBoolVar(&g.utc)

@@ -138,7 +138,13 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 		e.Prompt = r.prompter("")
 	}
 	if r.g.pwStdin {
-		e.Request.Password = func() ([]byte, error) { return firstLine(e.IO.In) }
+		e.Request.Password = func() ([]byte, error) {
+			if !e.IO.InTTY {
+				return firstLine(e.IO.In)
+			}
+			// Typed into a terminal it would be seen.
+			return e.Prompt.Secret(ctx, prompt.Question{Flag: "password-file", Message: "Password"})
+		}
 	}
 	root, err := contexts.Root(e.Getenv)
 	if err != nil {

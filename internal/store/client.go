@@ -152,6 +152,14 @@ const (
 	Object
 )
 
+// String is how listings call it.
+func (k Kind) String() string {
+	if k == Object {
+		return "Object"
+	}
+	return "KV"
+}
+
 func (k Kind) prefix() string {
 	if k == Object {
 		return objectPrefix

@@ -26,8 +26,7 @@ func cancelMoveVerb(all *bool) command.Node {
 			Name: "cancel-move", Short: "Cancel a move of a stream to other servers",
 			Long: "The stream goes back to the peers and the placement that it had. --force asks nothing and sends the request even where no move is seen. The command waits up to a minute.",
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: canceled{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: canceled{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream cluster cancel-move --help", Says: "force", About: "On a cluster: nats stream cluster cancel-move ORDERS"},
 		},

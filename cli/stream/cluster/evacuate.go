@@ -34,8 +34,7 @@ func evacuateVerb(all *bool) command.Node {
 			Name: "evacuate", Short: "Move a stream and its consumers off a server",
 			Long: "Another server takes the place of the peer, and the messages are copied to it first. The cluster needs a server to spare, and servers from 2.15 on. The command waits up to a minute.",
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: peerSet{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: peerSet{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream cluster evacuate --help", Says: "peer", About: "On a cluster: nats stream cluster evacuate ORDERS n3 --force"},
 		},
@@ -124,8 +123,7 @@ func peerRemoveVerb(all *bool) command.Node {
 			Name: "peer-remove", Aliases: []string{"pr"}, Short: "Take a server out of the group that keeps a stream", Hidden: true,
 			Long: "The copy on the server is given up at once, before another server has one: nats stream cluster evacuate is the safer way.",
 		},
-		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: peerSet{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Destroys, Output: command.Value, Result: peerSet{}, Names: command.Names{"stream": command.Streams},
 		Bind: func(c *fisk.CmdClause, o *peerOptions) {
 			o.all = all
 			c.Arg("stream", "The stream").StringVar(&o.stream)

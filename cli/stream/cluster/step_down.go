@@ -31,8 +31,7 @@ func stepDownVerb(all *bool) command.Node {
 			Name: "step-down", Aliases: []string{"stepdown", "sd", "elect", "down", "d"}, Short: "Have another server lead a stream",
 			Long: "The leader hands over, to the preferred server if one is named. The command ends when the new leader is known, with an error after ten seconds. --force asks for an election even where there seems to be no leader.",
 		},
-		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{},
-		Names: command.Names{"stream": command.Streams},
+		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: api.StreamInfo{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
 			{Line: "nats stream cluster step-down --help", Says: "preferred", About: "On a cluster: nats stream cluster step-down ORDERS --preferred n2"},
 		},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/wire"
@@ -113,6 +114,44 @@ func (c *Client) Failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// goodbye is how long the connections of a server may outlive its streams when it shuts down.
+const goodbye = 300 * time.Millisecond
+
+// Known is err, or why the connection ended if that is behind it: requests to a server that shuts down find nobody for a moment,
+// before the connection ends.
+func (c *Client) Known(err error) error {
+	if parting(err) {
+		select {
+		case <-c.Down:
+		case <-time.After(goodbye):
+		}
+	}
+	if told := c.Failed(); told != nil {
+		return told
+	}
+	return err
+}
+
+// Known is what Client.Known is, for a connection of the wire engine that nobody else reads any more.
+func Known(ctx context.Context, c *wire.Conn, err error) error {
+	if !parting(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	if gone := c.Read(ctx, wire.Handler{}); ctx.Err() == nil && gone != nil {
+		return gone
+	}
+	return err
+}
+
+// parting reports an error with which a server that shuts down may answer until it ends the connections: its streams and batches go
+// first.
+func parting(err error) bool {
+	var api jetstream.JetStreamError
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.As(err, &api) && api.APIError() != nil
 }
 
 // Settle waits until the server has processed what was written, and returns the error it had with that.

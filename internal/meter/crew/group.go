@@ -64,7 +64,9 @@ type Group struct {
 	fatal context.CancelCauseFunc
 	// Starved asks whether nothing is left that the clients wait for; nil when nobody can know.
 	Starved func(context.Context) bool
-	Over    func() bool // additional: all that can come has come, nil when it can't be known
+	// Left says what there would be for the clients when nothing came for too long; nil when nobody can know.
+	Left func(context.Context) string
+	Over func() bool // additional: all that can come has come, nil when it can't be known
 }
 
 // starved is how long consumers wait without a message before the run asks whether any is left.
@@ -250,10 +252,24 @@ func (g *Group) watch(ctx context.Context, done chan struct{}, cancel context.Ca
 			}
 		}
 		if err != nil {
-			cancel(err)
+			cancel(g.explained(ctx, err))
 			return
 		}
 	}
+}
+
+// explained adds what was left to the error of clients for which nothing came.
+func (g *Group) explained(ctx context.Context, err error) error {
+	var idle *IdleError
+	if g.Left == nil || !errors.As(err, &idle) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.World.Timeout)
+	defer cancel()
+	if left := g.Left(ctx); left != "" {
+		return &IdleError{Text: idle.Text + ", " + left}
+	}
+	return err
 }
 
 func later(a, b time.Time) time.Time {

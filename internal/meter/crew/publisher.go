@@ -17,6 +17,8 @@ type Outlet interface {
 	// Put hands over one message; its arguments may be reused afterwards.
 	// from is when its latency begins and step its step of the schedule, for outlets that learn of each message by themselves.
 	Put(subject, body []byte, from time.Duration, step int) error
+	// Head sets the header of the messages that follow; nil is none. It becomes the outlet's.
+	Head(nats.Header) error
 	// Repeat hands over the same message n times and writes it.
 	Repeat(subject, body []byte, n int) error
 	// Flush writes what was handed over.
@@ -55,7 +57,14 @@ func PublishTo(ctx context.Context, w *Worker, dial func(context.Context, *Group
 	if err := Stagger(ctx, w); err != nil {
 		return err
 	}
-	p := &publisher{w: w, out: out, src: NewSource(g.Spec, w), spec: g.Spec}
+	src, err := NewSource(g.Spec, w)
+	if err != nil {
+		return err
+	}
+	p := &publisher{w: w, out: out, src: src, spec: g.Spec}
+	if err := p.head(0); err != nil {
+		return err
+	}
 	err = p.send(ctx)
 	return p.finish(ctx, err)
 }
@@ -79,6 +88,7 @@ type publisher struct {
 	sent    int64            // handed over, warm-up included
 	counted int64            // of these: after the warm-up
 	start   time.Duration
+	header  int64 // bytes of the header of a message
 }
 
 func (p *publisher) send(ctx context.Context) error {
@@ -153,7 +163,7 @@ func (p *publisher) check(ctx context.Context) error {
 // repeat sends the same bytes as fast as they are taken.
 func (p *publisher) repeat(ctx context.Context) error {
 	subject, body := p.src.SubjectOf(0), p.src.BodyOf(0, 0)
-	size := int64(len(body)) + p.headerSize()
+	size := int64(len(body)) + p.header
 	for now := p.start; !p.enough(now); {
 		if err := p.check(ctx); err != nil {
 			return err
@@ -173,7 +183,6 @@ func (p *publisher) repeat(ctx context.Context) error {
 // stream sends messages that differ, as fast as they are taken. Those of a chunk carry the time at which it was begun.
 func (p *publisher) stream(ctx context.Context) error {
 	run := p.w.Run()
-	header := p.headerSize()
 	for now := p.start; !p.enough(now); {
 		if err := p.check(ctx); err != nil {
 			return err
@@ -186,11 +195,11 @@ func (p *publisher) stream(ctx context.Context) error {
 		at := run.Wall(now).UnixNano()
 		p.offer(now, -1)
 		for i := range n {
-			body := p.src.BodyOf(p.sent+i, at)
-			size += int64(len(body)) + header
-			if err := p.out.Put(p.src.SubjectOf(p.sent+i), body, now, -1); err != nil {
+			each, err := p.message(p.sent+i, now, at, -1)
+			if err != nil {
 				return err
 			}
+			size += each
 		}
 		if !p.stored { // a storer writes when its window is full
 			if err := p.out.Flush(); err != nil {
@@ -223,16 +232,16 @@ func (p *publisher) leisurely(ctx context.Context) error {
 		if err := p.check(ctx); err != nil {
 			return err
 		}
-		body := p.src.BodyOf(p.sent, run.Wall(now).UnixNano())
 		p.offer(now, -1)
-		if err := p.out.Put(p.src.SubjectOf(p.sent), body, now, -1); err != nil {
+		size, err := p.message(p.sent, now, run.Wall(now).UnixNano(), -1)
+		if err != nil {
 			return err
 		}
 		if err := p.out.Flush(); err != nil {
 			return err
 		}
 		p.flushed()
-		p.account(1, int64(len(body))+p.headerSize(), run.Now())
+		p.account(1, size, run.Now())
 		if err := Pause(ctx, p.spec.Sleep); err != nil {
 			return err
 		}
@@ -244,7 +253,6 @@ func (p *publisher) leisurely(ctx context.Context) error {
 func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 	run := p.w.Run()
 	pacer := schedule.NewPacer(p.spec.FirstClient+p.w.Index, p.spec.All())
-	header := p.headerSize()
 	elapsed := func() time.Duration { return run.Now() - p.start }
 	for !p.enough(run.Now()) {
 		if err := meter.WaitUntil(ctx, elapsed, pacer.Next()); err != nil {
@@ -262,15 +270,15 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 				break
 			}
 			intended += p.start
-			body := p.src.BodyOf(p.sent+n, run.Wall(intended).UnixNano())
 			step := schedule.Step(number)
-			if err := p.out.Put(p.src.SubjectOf(p.sent+n), body, intended, step); err != nil {
+			each, err := p.message(p.sent+n, intended, run.Wall(intended).UnixNano(), step)
+			if err != nil {
 				return err
 			}
 			p.offer(intended, step)
 			p.w.Lag(now-intended, now)
 			n++
-			size += int64(len(body)) + header
+			size += each
 		}
 		if err := p.out.Flush(); err != nil {
 			return err
@@ -281,7 +289,29 @@ func (p *publisher) paced(ctx context.Context, schedule *meter.Schedule) error {
 	return nil
 }
 
-func (p *publisher) headerSize() int64 { return int64(HeaderSize(p.spec.Header)) }
+// head sets the header of message i.
+func (p *publisher) head(i int64) error {
+	h, err := p.src.Header(i)
+	if err == nil {
+		p.header = int64(HeaderSize(h))
+		err = p.out.Head(h)
+	}
+	if err != nil {
+		return fmt.Errorf("the header of message %d: %w", i+1, err)
+	}
+	return nil
+}
+
+// message makes and hands over message i, and returns its size.
+func (p *publisher) message(i int64, from time.Duration, at int64, step int) (int64, error) {
+	if !p.src.headers.Literal() {
+		if err := p.head(i); err != nil {
+			return 0, err
+		}
+	}
+	body := p.src.BodyOf(i, at)
+	return int64(len(body)) + p.header, p.out.Put(p.src.SubjectOf(i), body, from, step)
+}
 
 // finish waits for the server's word on everything sent, also after an error, and fills in what became of it.
 func (p *publisher) finish(ctx context.Context, err error) error {
@@ -300,7 +330,7 @@ func (p *publisher) finish(ctx context.Context, err error) error {
 	p.w.Extra.WireBytes = p.out.WireBytes()
 	if n := p.out.Denied(); n > 0 { // what the server refused was not published
 		p.w.Extra.Denied = n
-		p.w.Take(n, n*(p.src.low+p.headerSize()))
+		p.w.Take(n, n*(p.src.low+p.header))
 	}
 	if failed != nil && (err == nil || errors.Is(err, ErrEnough)) {
 		err = failed

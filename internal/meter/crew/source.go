@@ -5,7 +5,9 @@ import (
 	mathrand "math/rand/v2"
 	"strconv"
 
+	"github.com/nats-io/nats.go"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/payload"
 )
 
 // Source makes the messages of one publisher: their subjects, sizes and bodies.
@@ -22,11 +24,17 @@ type Source struct {
 	stamp   bool
 	id      uint16
 	random  *mathrand.Rand
+	headers *payload.HeaderTemplate
+	values  payload.Values
 }
 
-// NewSource makes the messages of the publisher w.
-func NewSource(spec *Spec, w *Worker) *Source {
-	s := &Source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.Index), low: spec.Size, offset: w.Share.Offset, step: 1}
+// NewSource makes the messages of the publisher w. An error is that of a template in a header.
+func NewSource(spec *Spec, w *Worker) (*Source, error) {
+	headers, err := payload.CompileHeader(spec.Header, payload.ForPublish)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.Index), low: spec.Size, headers: headers, offset: w.Share.Offset, step: 1}
 	if !spec.Bounded() { // nobody knows how many each will send: they take turns
 		s.offset, s.step = int64(spec.FirstClient+w.Index), int64(spec.All())
 	}
@@ -43,17 +51,26 @@ func NewSource(spec *Spec, w *Worker) *Source {
 	if len(spec.Payload) > 0 {
 		s.low, s.vary = int64(len(spec.Payload)), 0
 		s.body = append([]byte(nil), spec.Payload...)
-		return s
+		return s, nil
 	}
 	s.body = make([]byte, s.low+s.vary)
 	if spec.Random {
 		_, _ = rand.Read(s.body) // never fails
 	}
-	return s
+	return s, nil
 }
 
 // Constant reports that all messages are the same bytes.
-func (s *Source) Constant() bool { return !s.multi.On && !s.stamp && s.vary == 0 }
+func (s *Source) Constant() bool {
+	return !s.multi.On && !s.stamp && s.vary == 0 && s.headers.Literal()
+}
+
+// Header is the header of this publisher's message i, nil without one. Count in its templates is the number of the message among
+// those of all publishers, from 1.
+func (s *Source) Header(i int64) (nats.Header, error) {
+	s.values.Next(int(s.offset + i*s.step + 1))
+	return s.headers.Expand(&s.values)
+}
 
 // SubjectOf is the subject of this publisher's message i; it is valid until the next call.
 func (s *Source) SubjectOf(i int64) []byte {

@@ -15,25 +15,18 @@ import (
 func publish(ctx context.Context, w *crew.Worker) error { return crew.PublishTo(ctx, w, dialOutlet) }
 
 func dialOutlet(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
-	header, err := wire.AppendHeader(nil, g.Spec.Header)
-	if err != nil {
-		return nil, err
-	}
-	if len(g.Spec.Header) == 0 {
-		header = nil
-	}
 	if g.Spec.Engine == crew.NatsGo {
 		c, err := g.DialNats(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
-		return &natsOutlet{Client: c, header: g.Spec.Header}, nil
+		return &natsOutlet{Client: c}, nil
 	}
 	conn, err := g.DialWire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer(), header: header}
+	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer()}
 	if _, err := o.pub.Confirm(ctx); err != nil { // with the answer its reader is known to be at work: PINGs beside it are safe
 		o.Close()
 		return nil, err
@@ -48,6 +41,11 @@ type wireOutlet struct {
 	w      *wire.Writer
 	header []byte
 	frame  []byte
+}
+
+func (o *wireOutlet) Head(h nats.Header) (err error) {
+	o.header, err = wire.AppendHeader(o.header[:0], h)
+	return err
 }
 
 func (o *wireOutlet) Put(subject, body []byte, _ time.Duration, _ int) error {
@@ -108,6 +106,11 @@ type natsOutlet struct {
 	header nats.Header
 }
 
+func (o *natsOutlet) Head(h nats.Header) error {
+	o.header = h
+	return nil
+}
+
 func (o *natsOutlet) Put(subject, body []byte, _ time.Duration, _ int) error {
 	if o.header == nil {
 		return o.Publish(string(subject), body)
@@ -125,17 +128,10 @@ func (o *natsOutlet) Repeat(subject, body []byte, n int) error {
 			err = o.PublishMsg(&nats.Msg{Subject: name, Data: body, Header: o.header})
 		}
 		if err != nil {
-			return o.known(err)
+			return o.Known(err)
 		}
 	}
 	return nil
-}
-
-func (o *natsOutlet) known(err error) error {
-	if told := o.Failed(); told != nil {
-		return told
-	}
-	return err
 }
 
 // flush leaves the writing to nats.go's own goroutine, as an application does.
@@ -143,7 +139,7 @@ func (o *natsOutlet) Flush() error { return o.Failed() }
 
 func (o *natsOutlet) Ping(ctx context.Context) error {
 	if err := o.FlushWithContext(ctx); err != nil {
-		return o.known(err)
+		return o.Known(err)
 	}
 	return nil
 }

@@ -29,14 +29,18 @@ type requester struct {
 	step   int
 	sent   int64
 	got    int64 // after the warm-up
-	header int64
-	size   int64 // of the body under way
+	header nats.Header
+	block  []byte // the header, encoded
+	size   int64  // of header and body under way
 }
 
 // request is the work of a service requester.
 func request(ctx context.Context, w *crew.Worker) error {
-	r := &requester{w: w, spec: w.Group.Spec, src: crew.NewSource(w.Group.Spec, w), step: -1, header: int64(crew.HeaderSize(w.Group.Spec.Header))}
+	r := &requester{w: w, spec: w.Group.Spec, step: -1}
 	var err error
+	if r.src, err = crew.NewSource(r.spec, w); err != nil {
+		return err
+	}
 	if r.sched, err = r.spec.Schedule(); err != nil {
 		return err
 	}
@@ -86,11 +90,17 @@ func (r *requester) next(ctx context.Context) error {
 	return nil
 }
 
-// body is that of the next request.
-func (r *requester) body() []byte {
-	b := r.src.BodyOf(r.sent, 0)
-	r.size = int64(len(b))
-	return b
+// compose makes the header and the body of the next request.
+func (r *requester) compose() (body []byte, err error) {
+	if r.header, err = r.src.Header(r.sent); err != nil {
+		return nil, err
+	}
+	if r.block, err = wire.AppendHeader(r.block[:0], r.header); err != nil {
+		return nil, err
+	}
+	body = r.src.BodyOf(r.sent, 0)
+	r.size = int64(len(r.block) + len(body))
+	return body, nil
 }
 
 // replied records a reply and reports whether it was the last.
@@ -103,7 +113,7 @@ func (r *requester) replied(ctx context.Context, header, body []byte) (last bool
 		r.w.Step(r.step, now-r.from, now)
 	}
 	r.w.Latency(now-r.from, now)
-	r.w.Add(1, r.size+r.header, now)
+	r.w.Add(1, r.size, now)
 	if !r.w.Warm(now) {
 		r.got++
 	}
@@ -154,13 +164,6 @@ func (r *requester) wire(ctx context.Context) error {
 	if err := c.Ping(ctx); err != nil {
 		return err
 	}
-	header, err := wire.AppendHeader(nil, r.spec.Header)
-	if err != nil {
-		return err
-	}
-	if len(r.spec.Header) == 0 {
-		header = nil
-	}
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
@@ -169,7 +172,11 @@ func (r *requester) wire(ctx context.Context) error {
 		if err := r.next(ctx); err != nil {
 			return err
 		}
-		if err := out.Pub(r.spec.Subject, inbox, header, r.body()); err != nil {
+		body, err := r.compose()
+		if err != nil {
+			return err
+		}
+		if err := out.Pub(r.spec.Subject, inbox, r.block, body); err != nil {
 			return err
 		}
 		return out.Flush()
@@ -177,7 +184,7 @@ func (r *requester) wire(ctx context.Context) error {
 	if err := ask(); err != nil {
 		return err
 	}
-	return c.Read(ctx, wire.Handler{Msg: func(m *wire.Msg) error {
+	return crew.Known(ctx, c, c.Read(ctx, wire.Handler{Msg: func(m *wire.Msg) error {
 		last, err := r.replied(ctx, m.Header, m.Payload)
 		if err != nil {
 			return err
@@ -186,7 +193,7 @@ func (r *requester) wire(ctx context.Context) error {
 			return wire.ErrStop
 		}
 		return ask()
-	}})
+	}}))
 }
 
 func (r *requester) natsGo(ctx context.Context) error {
@@ -223,6 +230,9 @@ func (r *requester) natsGo(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		m, err := r.once(ctx, c)
+		if errors.Is(err, nats.ErrNoResponders) {
+			return c.Known(err)
+		}
 		if err != nil {
 			return err
 		}
@@ -236,7 +246,11 @@ func (r *requester) natsGo(ctx context.Context) error {
 func (r *requester) once(ctx context.Context, c *crew.Client) (*nats.Msg, error) {
 	bounded, cancel := context.WithTimeout(ctx, r.w.Group.World.Timeout)
 	defer cancel()
-	m, err := c.RequestMsgWithContext(bounded, &nats.Msg{Subject: r.spec.Subject, Data: r.body(), Header: r.spec.Header})
+	body, err := r.compose()
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.RequestMsgWithContext(bounded, &nats.Msg{Subject: r.spec.Subject, Data: body, Header: r.header})
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}

@@ -91,10 +91,7 @@ func (g *group) plan() (streams.Prepared, error) {
 	case "pubsub":
 		g.pubsub()
 	case "sub":
-		if s.Stamp {
-			k.Covers = crew.CoversStamp
-		}
-		g.Add(k, s.Engine, clients, s.Messages, subscribe)
+		g.subscribers(k, clients)
 	default:
 		return streams.Plan(g.Group, k, clients)
 	}

@@ -30,9 +30,27 @@ func newSubscriber(w *crew.Worker) *subscriber {
 	return &subscriber{w: w, spec: w.Group.Spec, epoch: w.Run().Wall(0).UnixNano(), tracks: tracks{}}
 }
 
-// subscribe is the work of a core subscriber.
-func subscribe(ctx context.Context, w *crew.Worker) error {
-	return newSubscriber(w).run(ctx)
+// subscribers plans a run that receives what others publish. Members of a queue group count together: what this run did not
+// see may have gone to members elsewhere.
+func (g *group) subscribers(k crew.Kind, clients int) {
+	var shared *account
+	if g.Spec.Stamp {
+		k.Covers = crew.CoversStamp
+		if g.Spec.Queue != "" {
+			shared = &account{tracks: tracks{}}
+		}
+	}
+	side := g.Add(k, g.Spec.Engine, clients, g.Spec.Messages, func(ctx context.Context, w *crew.Worker) error {
+		r := newSubscriber(w)
+		r.shared = shared
+		return r.run(ctx)
+	})
+	if shared != nil {
+		side.Delivery = func(context.Context) *meter.Delivery {
+			d := shared.result(0, 0, nil).Share()
+			return &d
+		}
+	}
 }
 
 func (s *subscriber) run(ctx context.Context) error {

@@ -35,7 +35,7 @@ func (g *group) consumers(k crew.Kind, clients int, work func(*reader, context.C
 		r := &reader{w: w, spec: g.Spec, pool: p}
 		return r.run(ctx, work)
 	})
-	g.Starved = p.starved
+	g.Starved, g.Left = p.starved, p.remaining
 	return ready
 }
 
@@ -51,6 +51,21 @@ func (p *pool) starved(ctx context.Context) bool {
 		}
 	}
 	return len(infos) > 0
+}
+
+// remaining says what the first consumer still has, which tells a slow server from messages that others hold.
+func (p *pool) remaining(ctx context.Context) string {
+	p.mu.Lock()
+	infos := p.infos
+	p.mu.Unlock()
+	if len(infos) == 0 {
+		return ""
+	}
+	i, err := infos[0](ctx)
+	if err != nil || i.NumPending == 0 && i.NumAckPending == 0 {
+		return ""
+	}
+	return fmt.Sprintf("though the consumer has %s messages and waits for %s acknowledgements", meter.Commas(int64(i.NumPending)), meter.Commas(int64(i.NumAckPending)))
 }
 
 func (p *pool) ask(f func(context.Context) (*jetstream.ConsumerInfo, error)) {
@@ -107,7 +122,9 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 	})
 	defer watch.Wait()
 	defer close(stop)
-	err = work(r, ctx)
+	if err = work(r, ctx); err != nil && context.Cause(ctx) == nil && !crew.IsIdle(err) {
+		err = c.Known(err)
+	}
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return cause
 	}

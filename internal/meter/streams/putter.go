@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/natskit/natskit/internal/meter"
 )
 
@@ -14,15 +15,14 @@ func (p *putter) Begin(ctx context.Context) {
 	p.w.Set(meter.Putting)
 }
 
+func (p *putter) Head(nats.Header) error { return nil } // values have none
+
 func (p *putter) Put(_, body []byte, from time.Duration, step int) error {
 	key := p.keys.key(p.w.Share.Offset + p.sent)
 	ctx, cancel := context.WithTimeout(p.ctx, p.w.Group.World.Timeout)
 	defer cancel()
 	if _, err := p.kv.Put(ctx, key, body); err != nil {
-		if told := p.Failed(); told != nil {
-			err = told
-		}
-		return fmt.Errorf("putting key '%s': %w", key, err)
+		return fmt.Errorf("putting key '%s': %w", key, p.Known(err))
 	}
 	p.sent++
 	now := p.w.Run().Now()

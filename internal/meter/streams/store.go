@@ -21,23 +21,24 @@ import (
 
 // storeOutlet publishes to a stream with the wire engine.
 type storeOutlet struct {
-	w      *crew.Worker
-	spec   *crew.Spec
-	mode   string
-	conn   *wire.Conn
-	out    *wire.Writer
-	inbox  string // without the last token
-	head   []byte // headers without the end of the block; nil without any
-	prefix string // of deduplication ids
-	batch  string // id of the batch
-	inThis int    // messages of the batch so far
-	held   *held  // of an atomic batch: the message that may turn out to be its last
-	reply  []byte
-	header []byte
-	stop   context.CancelFunc
-	ctx    context.Context
-	reader sync.WaitGroup
-	refuse atomic.Int64
+	w       *crew.Worker
+	spec    *crew.Spec
+	mode    string
+	conn    *wire.Conn
+	out     *wire.Writer
+	inbox   string // without the last token
+	head    []byte // headers without the end of the block; empty without any
+	subject []byte // of the first message
+	prefix  string // of deduplication ids
+	batch   string // id of the batch
+	inThis  int    // messages of the batch so far
+	held    *held  // of an atomic batch: the message that may turn out to be its last
+	reply   []byte
+	header  []byte
+	stop    context.CancelFunc
+	ctx     context.Context
+	reader  sync.WaitGroup
+	refuse  atomic.Int64
 
 	mu     sync.Mutex
 	more   *sync.Cond
@@ -45,6 +46,7 @@ type storeOutlet struct {
 	popped int
 	first  int64       // number of queue[popped]
 	wake   func() bool // what the sender waits for, nil while it does not
+	roomy  func() bool // half of the window is empty
 	sent   int64       // number of the next message
 	window int64       // messages that may be on their way
 	told   bool        // fast: the server has said how often it acknowledges
@@ -61,9 +63,9 @@ type owed struct {
 }
 
 type held struct {
-	subject, body []byte
-	from          time.Duration
-	step          int
+	subject, head, body []byte
+	from                time.Duration
+	step                int
 }
 
 func dialStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet, error) {
@@ -82,6 +84,7 @@ func dialStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet,
 	o := &storeOutlet{w: w, spec: s, mode: s.Kind, conn: conn, out: conn.Writer(), inbox: crew.NewInbox(opts.InboxPrefix),
 		prefix: strconv.FormatInt(time.Now().UnixMilli(), 16) + "-" + strconv.Itoa(s.FirstClient+w.Index) + "-", window: int64(max(s.Stream.Batch, 1))}
 	o.more = sync.NewCond(&o.mu)
+	o.roomy = func() bool { return o.owing() <= o.window/2 }
 	switch o.mode {
 	case crew.ModeSync:
 		o.window = 1
@@ -89,15 +92,6 @@ func dialStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet,
 		o.window = 1 << 30 // the batch is the window
 	case crew.ModeFast:
 		o.window, o.batch = 1, nuid.Next()
-	}
-	if len(s.Header) > 0 || s.Stream.Dedup || o.mode == crew.ModeAtomic {
-		if o.head, err = wire.AppendHeader(nil, s.Header); err != nil {
-			return nil, err
-		}
-		if len(o.head) == 0 {
-			o.head = []byte("NATS/1.0\r\n\r\n")
-		}
-		o.head = bytes.TrimSuffix(o.head, []byte("\r\n"))
 	}
 	if _, err := conn.Subscribe(o.inbox+".>", ""); err != nil {
 		_ = conn.Close()
@@ -117,6 +111,7 @@ func (o *storeOutlet) Begin(ctx context.Context) {
 	o.stop = stop
 	o.reader.Go(func() {
 		err := o.conn.Read(reading, wire.Handler{Msg: o.acknowledged})
+		err = crew.Known(reading, o.conn, err)
 		if reading.Err() == nil {
 			o.fail(err)
 		}
@@ -141,23 +136,33 @@ func (o *storeOutlet) fail(err error) {
 	o.more.Broadcast()
 }
 
-// put sends a message when the window has room for it.
+// Head sets the header that messages have besides those of their batch and their number.
+func (o *storeOutlet) Head(h nats.Header) (err error) {
+	o.head, err = wire.AppendHeader(o.head[:0], h)
+	if err == nil && len(h) == 0 && (o.spec.Stream.Dedup || o.mode == crew.ModeAtomic) {
+		o.head = append(o.head, "NATS/1.0\r\n\r\n"...)
+	}
+	o.head = bytes.TrimSuffix(o.head, []byte("\r\n"))
+	return err
+}
+
+// Put sends a message when the window has room for it.
 func (o *storeOutlet) Put(subject, body []byte, from time.Duration, step int) error {
 	if o.mode != crew.ModeAtomic {
 		if err := o.room(); err != nil {
 			return err
 		}
-		return o.emit(subject, body, from, step, false)
+		return o.emit(subject, o.head, body, from, step, false)
 	}
 	if h := o.held; h != nil {
-		if err := o.emit(h.subject, h.body, h.from, h.step, false); err != nil {
+		if err := o.emit(h.subject, h.head, h.body, h.from, h.step, false); err != nil {
 			return err
 		}
 	} else {
 		o.held, o.batch, o.inThis = &held{}, o.prefix+strconv.FormatInt(o.sent, 10), 0
 	}
 	h := o.held
-	h.subject, h.body = append(h.subject[:0], subject...), append(h.body[:0], body...)
+	h.subject, h.head, h.body = append(h.subject[:0], subject...), append(h.head[:0], o.head...), append(h.body[:0], body...)
 	h.from, h.step = from, step
 	if o.inThis == o.spec.Stream.Batch-1 {
 		return o.commit()
@@ -173,7 +178,7 @@ func (o *storeOutlet) commit() error {
 	}
 	o.held = nil
 	o.w.Set(meter.Committing)
-	if err := o.emit(h.subject, h.body, h.from, h.step, true); err != nil {
+	if err := o.emit(h.subject, h.head, h.body, h.from, h.step, true); err != nil {
 		return err
 	}
 	if err := o.out.Flush(); err != nil {
@@ -195,7 +200,7 @@ func (o *storeOutlet) room() error {
 	if err := o.out.Flush(); err != nil {
 		return o.known(err)
 	}
-	return o.await(o.ctx, func() bool { return o.owing() <= o.window/2 })
+	return o.await(o.ctx, o.roomy)
 }
 
 // await waits until cond, which is called with the lock held, or the end of ctx.
@@ -216,9 +221,9 @@ func (o *storeOutlet) await(ctx context.Context, cond func() bool) error {
 	return o.err
 }
 
-func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, last bool) error {
+func (o *storeOutlet) emit(subject, head, body []byte, from time.Duration, step int, last bool) error {
 	n := o.sent
-	header := o.headerOf(n, last)
+	header := o.headerOf(head, n, last)
 	o.mu.Lock()
 	o.queue = append(o.queue, owed{from: from, size: int32(len(header) + len(body)), step: int16(step)})
 	o.sent++
@@ -244,6 +249,7 @@ func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, l
 	case o.mode == crew.ModeSync:
 		return o.Flush()
 	case o.mode == crew.ModeFast && n == 0: // a ping asks how often the server will acknowledge
+		o.subject = append(o.subject, subject...)
 		if err := o.out.PubBytes(subject, o.flowReply(1, 4), nil, nil); err != nil {
 			return o.known(err)
 		}
@@ -251,12 +257,12 @@ func (o *storeOutlet) emit(subject, body []byte, from time.Duration, step int, l
 	return nil
 }
 
-// headerOf is the header block of message n, nil when it has none. It is valid until the next call.
-func (o *storeOutlet) headerOf(n int64, last bool) []byte {
-	if o.head == nil {
+// headerOf is the header block of message n that begins with head, nil when it has none. It is valid until the next call.
+func (o *storeOutlet) headerOf(head []byte, n int64, last bool) []byte {
+	if len(head) == 0 {
 		return nil
 	}
-	b := append(o.header[:0], o.head...)
+	b := append(o.header[:0], head...)
 	if o.spec.Stream.Dedup {
 		b = append(append(b, "Nats-Msg-Id: "...), o.prefix...)
 		b = append(strconv.AppendInt(b, n, 10), "\r\n"...)
@@ -331,8 +337,7 @@ func (o *storeOutlet) last(ctx context.Context) error {
 	case o.mode == crew.ModeAtomic:
 		return o.commit()
 	case o.mode == crew.ModeFast && o.sent > 0:
-		subject := crew.NewSource(o.spec, o.w).SubjectOf(0)
-		if err := o.out.PubBytes(subject, o.flowReply(o.sent+1, 3), nil, nil); err != nil {
+		if err := o.out.PubBytes(o.subject, o.flowReply(o.sent+1, 3), nil, nil); err != nil {
 			return o.known(err)
 		}
 		if err := o.out.Flush(); err != nil {

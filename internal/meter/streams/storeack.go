@@ -59,6 +59,10 @@ func (o *storeOutlet) acknowledged(m *wire.Msg) error {
 }
 
 func (o *storeOutlet) judged(payload []byte, now time.Duration) error {
+	if seq, msgs, ok := plainAck(payload); ok {
+		o.acked(seq, msgs, now)
+		return nil
+	}
 	var a flowAck
 	if err := json.Unmarshal(payload, &a); err != nil {
 		return fmt.Errorf("the stream's acknowledgement %.100q is not understood: %w", payload, err)
@@ -69,10 +73,7 @@ func (o *storeOutlet) judged(payload []byte, now time.Duration) error {
 	case a.Type == "gap":
 		return fmt.Errorf("the stream missed messages: expected %d, got %d", a.LastSeq, a.Seq)
 	case a.Type == "ack":
-		o.mu.Lock()
-		o.window, o.told = max(a.Msgs, 1)*int64(max(o.spec.Stream.MaxOutstanding, 1)), true
-		o.mu.Unlock()
-		o.settle(0, a.Seq-1, now)
+		o.acked(a.Seq, a.Msgs, now)
 	case a.Stream != "":
 		o.settle(0, a.Count-1, now)
 		o.mu.Lock()
@@ -81,6 +82,39 @@ func (o *storeOutlet) judged(payload []byte, now time.Duration) error {
 		o.mu.Unlock()
 	}
 	return nil
+}
+
+// acked takes in a flow acknowledgement: all up to seq is stored, and the next one comes after msgs messages.
+func (o *storeOutlet) acked(seq, msgs int64, now time.Duration) {
+	o.mu.Lock()
+	o.window, o.told = max(msgs, 1)*int64(max(o.spec.Stream.MaxOutstanding, 1)), true
+	o.mu.Unlock()
+	o.settle(0, seq-1, now)
+}
+
+// plainAck reads the usual form of a flow acknowledgement, {"type":"ack","seq":1,"msgs":10}, without making objects. There may
+// be one for every few messages.
+func plainAck(payload []byte) (seq, msgs int64, ok bool) {
+	rest, ok := bytes.CutPrefix(payload, []byte(`{"type":"ack","seq":`))
+	if !ok {
+		return 0, 0, false
+	}
+	if seq, rest, ok = digits(rest); !ok {
+		return 0, 0, false
+	}
+	if rest, ok = bytes.CutPrefix(rest, []byte(`,"msgs":`)); !ok {
+		return 0, 0, false
+	}
+	msgs, rest, ok = digits(rest)
+	return seq, msgs, ok && string(rest) == "}"
+}
+
+// digits reads the number at the start of b.
+func digits(b []byte) (n int64, rest []byte, ok bool) {
+	for len(b) > 0 && b[0] >= '0' && b[0] <= '9' && n < 1<<56 {
+		n, b, ok = n*10+int64(b[0]-'0'), b[1:], true
+	}
+	return n, b, ok
 }
 
 // settle counts the messages from number a to b, those that were not counted before.

@@ -24,6 +24,7 @@ type natsStore struct {
 	js     jetstream.JetStream
 	prefix string
 	sent   int64
+	header nats.Header
 
 	batch []*nats.Msg
 	begun time.Duration
@@ -79,6 +80,9 @@ func (o *natsStore) collect() {
 		case <-f.ack.Ok():
 			o.count(f)
 		case err := <-f.ack.Err():
+			if o.Failed() == nil { // the first has a reason to look for
+				err = o.Known(err)
+			}
 			o.spoil(err)
 		case <-o.Down:
 			o.spoil(nats.ErrConnectionClosed)
@@ -114,9 +118,14 @@ func (o *natsStore) Failed() error {
 	return o.bad
 }
 
+func (o *natsStore) Head(h nats.Header) error {
+	o.header = h
+	return nil
+}
+
 func (o *natsStore) Put(subject, body []byte, from time.Duration, step int) error {
 	m := &nats.Msg{Subject: string(subject), Data: append([]byte(nil), body...), Header: nats.Header{}}
-	for k, v := range o.spec.Header {
+	for k, v := range o.header { // the library adds to it
 		m.Header[k] = v
 	}
 	if o.spec.Stream.Dedup {
@@ -133,7 +142,7 @@ func (o *natsStore) Put(subject, body []byte, from time.Duration, step int) erro
 	bounded, cancel := context.WithTimeout(o.ctx, o.w.Group.World.Timeout)
 	defer cancel()
 	if _, err := o.js.PublishMsg(bounded, m, jetstream.WithRetryAttempts(0)); err != nil {
-		return o.known(fmt.Errorf("publishing synchronously: %w", err))
+		return o.Known(fmt.Errorf("publishing synchronously: %w", err))
 	}
 	o.count(f)
 	return nil
@@ -148,7 +157,7 @@ func (o *natsStore) async(m *nats.Msg, f future) error {
 	var err error
 	if f.ack, err = o.js.PublishMsgAsync(m); err != nil {
 		<-o.window
-		return o.known(err)
+		return o.Known(err)
 	}
 	o.futures <- f
 	return o.Failed()
@@ -183,7 +192,7 @@ func (o *natsStore) store(ctx context.Context) error {
 		o.mu.Lock()
 		o.left += n
 		o.mu.Unlock()
-		return o.known(err)
+		return o.Known(err)
 	}
 	now := o.w.Run().Now()
 	if o.step >= 0 {
@@ -199,13 +208,6 @@ func (o *natsStore) Repeat(subject, body []byte, n int) error {
 }
 
 func (o *natsStore) Flush() error { return nil }
-
-func (o *natsStore) known(err error) error {
-	if told := o.Client.Failed(); told != nil {
-		return told
-	}
-	return err
-}
 
 func (o *natsStore) Drain(ctx context.Context) (int64, error) {
 	err := o.Failed()

@@ -1,4 +1,5 @@
-package jscmd
+// Package streamcmd is the flags that select streams by what they are and hold.
+package streamcmd
 
 import (
 	"time"
@@ -7,10 +8,11 @@ import (
 
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 )
 
-// QueryFlags are the conditions that select streams, as flags.
-type QueryFlags struct {
+// Flags are the conditions that select streams, as flags.
+type Flags struct {
 	js.Query
 	idle      time.Duration
 	created   time.Duration
@@ -20,7 +22,7 @@ type QueryFlags struct {
 }
 
 // Bind declares the flags of the conditions.
-func (f *QueryFlags) Bind(c *fisk.CmdClause) {
+func (f *Flags) Bind(c *fisk.CmdClause) {
 	c.Flag("server-name", "On a server whose name matches a regular expression").StringVar(&f.Server)
 	c.Flag("cluster", "In a cluster whose name matches a regular expression").StringVar(&f.Cluster)
 	c.Flag("empty", "Without messages").UnNegatableBoolVar(&f.Empty)
@@ -37,7 +39,7 @@ func (f *QueryFlags) Bind(c *fisk.CmdClause) {
 }
 
 // Conditions are the conditions that were given.
-func (f *QueryFlags) Conditions() js.Query {
+func (f *Flags) Conditions() js.Query {
 	q := f.Query
 	if f.idleSet {
 		q.Idle = &f.idle
@@ -52,17 +54,17 @@ func (f *QueryFlags) Conditions() js.Query {
 }
 
 // Check refuses regular expressions and expressions that do not compile.
-func (f *QueryFlags) Check() error {
+func (f *Flags) Check() error {
 	_, err := f.Conditions().Compile(time.Time{})
 	if err == nil {
-		err = CheckFilter(f.Subject)
+		err = jscmd.CheckFilter(f.Subject)
 	}
 	return err
 }
 
-// QueryOn declares the conditions on a command and returns what reads and checks them.
-func QueryOn(c *fisk.CmdClause) func() (js.Query, error) {
-	f := &QueryFlags{}
+// On declares the conditions on a command and returns what reads and checks them.
+func On(c *fisk.CmdClause) func() (js.Query, error) {
+	f := &Flags{}
 	f.Bind(c)
 	return func() (js.Query, error) { return f.Conditions(), f.Check() }
 }
