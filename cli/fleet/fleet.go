@@ -4,7 +4,7 @@ package fleet
 import (
 	"github.com/natskit/natskit/cli/fleet/cmd"
 	"github.com/natskit/natskit/cli/fleet/config"
-	"github.com/natskit/natskit/cli/fleet/device"
+	devices "github.com/natskit/natskit/cli/fleet/device"
 	"github.com/natskit/natskit/cli/fleet/page"
 	"github.com/natskit/natskit/internal/command"
 )
@@ -17,7 +17,8 @@ func Command() command.Node {
 			Long: "Devices are micro services that all carry the same name. They answer queries about themselves, apply the configuration that a bucket holds for them, and run commands that wait for them in a stream while they are away.",
 		},
 		Nodes: func() []command.Node {
-			return append(device.Command(), lsVerb(), infoVerb(), queryVerb(), config.Command(), cmd.Command(), mirrorVerb(), sourceVerb(), moveVerb(), page.Command(), initVerb())
+			nodes := append(devices.Command(), page.Command())
+			return append(nodes, lsVerb(), infoVerb(), queryVerb(), config.Command(), cmd.Command(), mirrorVerb(), sourceVerb(), moveVerb(), initVerb())
 		},
 	}
 }

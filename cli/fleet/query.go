@@ -225,7 +225,7 @@ func runQuery(ctx context.Context, e *env.Env, o queryOptions) error {
 		if err != nil {
 			return err
 		}
-		return fleetcmd.Missing(out.gathered, e)
+		return fleetcmd.Missing(out.gathered)
 	})
 }
 

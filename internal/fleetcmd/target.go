@@ -6,7 +6,6 @@ import (
 
 	"github.com/choria-io/fisk"
 
-	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/fleet/control"
@@ -113,10 +112,10 @@ func Live(devices []control.Device) (live, silent []string) {
 }
 
 // Missing is the error when some devices did not answer, naming them when they are known; nil when all did.
-func Missing(g control.Gathered, e *env.Env) error {
+func Missing(g control.Gathered) error {
 	switch {
 	case g.Answered == 0:
-		err := fail.Newf(fail.NoAnswer, "no device answered within %s", e.Nats.Effective().Timeout)
+		err := fail.Newf(fail.NoAnswer, "no device answered")
 		if g.Expected > 0 {
 			return err.WithHint("nats fleet ls shows when each was last seen")
 		}

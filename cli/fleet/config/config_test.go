@@ -85,7 +85,7 @@ func TestSet(t *testing.T) {
 		c.Fails(fail.Usage, line, why)
 	}
 	c.Stdin("[1]").Fails(fail.Usage, "fleet config set -", "standard input", "JSON object")
-	c.Stdin("null").Fails(fail.Usage, "fleet config set -", "not null")
+	c.Stdin("null").Fails(fail.Usage, "fleet config set -", "other JSON")
 }
 
 func TestRules(t *testing.T) {

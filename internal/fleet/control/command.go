@@ -39,6 +39,10 @@ func (f *Fleet) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstre
 		return s, named(cfg.Name, err)
 	}
 	s, err = f.JS.CreateStream(ctx, cfg)
+	if js.IsCode(err, 10026) { // the account allows fewer
+		cfg.MaxConsumers = -1
+		s, err = f.JS.CreateStream(ctx, cfg)
+	}
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // someone was faster, with settings of his own
 		s, err = f.JS.Stream(ctx, cfg.Name)
 	}

@@ -116,14 +116,15 @@ func (l Layer) same(other Layer) bool {
 func Object(text []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	var out map[string]any
-	if err := d.Decode(&out); err != nil {
+	var v any
+	if err := d.Decode(&v); err != nil {
 		return nil, fmt.Errorf("a configuration is a JSON object: %w", err)
 	}
-	if out == nil {
-		return nil, errors.New("a configuration is a JSON object, not null")
-	}
-	if d.More() {
+	out, ok := v.(map[string]any)
+	switch {
+	case !ok:
+		return nil, errors.New("a configuration is a JSON object, this is other JSON")
+	case d.More():
 		return nil, errors.New("a configuration is one JSON object: there is more behind it")
 	}
 	return out, nil
@@ -258,9 +259,16 @@ func (f *Fleet) History(ctx context.Context, key string) ([]Revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := b.HistoryOf(ctx, key)
+	var entries []store.Entry
+	err = f.read(ctx, b, store.Read{Patterns: []string{key}, History: true, Deletes: true}, func(e store.Entry) error {
+		entries = append(entries, e)
+		return nil
+	})
 	if err != nil {
 		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fail.Newf(fail.NotFound, "bucket %s: key %s: %w", f.Bucket, key, jetstream.ErrKeyNotFound)
 	}
 	out := make([]Revision, len(entries))
 	for i, e := range entries {
@@ -280,15 +288,16 @@ func (f *Fleet) Layers(ctx context.Context) ([]Layer, error) {
 		return nil, err
 	}
 	var out []Layer
-	err = b.Read(ctx, store.Read{}, func(e store.Entry) error {
+	err = f.read(ctx, b, store.Read{}, func(e store.Entry) error {
+		if !(Layer{Key: e.Key}).concerns() {
+			return nil
+		}
 		l, err := layerOf(e)
 		if err != nil {
 			f.strange("%v", err)
 			return nil
 		}
-		if l.concerns() {
-			out = append(out, l)
-		}
+		out = append(out, l)
 		return nil
 	})
 	return out, err

@@ -52,12 +52,10 @@ func (f *Fleet) bucket(ctx context.Context, name, description string, history in
 	if !missing(err) {
 		return b, err
 	}
-	replicas := int64(max(f.Replicas, 1))
-	made := f.stores().CreateKV(ctx, name, store.KVSettings{Description: &description, History: &history, Replicas: &replicas})
-	if b, err = f.stores().OpenKV(ctx, name); err != nil {
-		return nil, errors.Join(made, err)
+	if _, err := f.ensure(ctx, fleet.BucketStream(name, description, history, f.Replicas)); err != nil {
+		return nil, err
 	}
-	return b, nil
+	return f.stores().OpenKV(ctx, name)
 }
 
 // stateBucket opens the bucket in which devices say who they are, and makes it when it is not there.
