@@ -35,7 +35,7 @@ func TestKilledLeader(t *testing.T) {
 	t.Parallel()
 	cl := testkit.Cluster(t, 3)
 	testkit.Stream(t, cl.JS(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Replicas: 3})
-	testkit.Store(t, cl.JS(), "orders.new", 150, noise(32<<10))
+	testkit.Store(t, cl.JS(), "orders.new", 40, noise(64<<10))
 	dir := filepath.Join(t.TempDir(), "ORDERS")
 	leader, other := 0, 1
 	testkit.Eventually(t, 20*time.Second, "the stream has a leader", func() bool {
@@ -90,7 +90,7 @@ func TestKilledLeader(t *testing.T) {
 	if err == nil {
 		err = Check(d)
 	}
-	if err != nil || d.Meta.State.Msgs != 151 {
+	if err != nil || d.Meta.State.Msgs != 41 {
 		t.Errorf("%+v, %v", d.Meta.State, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestKilledLeaderDuringRestore(t *testing.T) {
 	t.Parallel()
 	cl := testkit.Cluster(t, 3)
 	testkit.Stream(t, cl.JS(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Replicas: 3})
-	testkit.Store(t, cl.JS(), "orders.new", 150, noise(32<<10))
+	testkit.Store(t, cl.JS(), "orders.new", 40, noise(64<<10))
 	meta := -1
 	testkit.Eventually(t, 20*time.Second, "there is a leader", func() bool {
 		for i, n := range cl.Nodes() {
@@ -141,7 +141,7 @@ func TestKilledLeaderDuringRestore(t *testing.T) {
 		return err == nil || r.Already
 	})
 	s, err := w.c.Info(t.Context(), "ORDERS")
-	if err != nil || s.State.Msgs != 150 || HalfRestored(s) {
+	if err != nil || s.State.Msgs != 40 || HalfRestored(s) {
 		t.Errorf("%+v, %v", s.StreamInfo, err)
 	}
 }
