@@ -224,3 +224,23 @@ func TestReplayHeaders(t *testing.T) {
 		wants(t, mode, r.Out, "1 b 77 OTHER x")
 	}
 }
+
+// TestReplayDenied: a user who may make a consumer and not pull from it is told so at once.
+func TestReplayDenied(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig(`no_auth_user: all
+authorization { users = [
+  { user: all, password: x }
+  { user: few, password: x, permissions: { publish: { deny: ["$JS.API.CONSUMER.MSG.NEXT.>", "$JS.API.DIRECT.>"] } } }
+] }`))
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
+	testkit.Store(t, srv.JS(), "s", 1, "x")
+	url := strings.Replace(srv.URL(), "nats://", "nats://few:x@", 1)
+	for _, mode := range []string{"--all", "--direct"} {
+		out, errs := newTripwire(0), newTripwire(0)
+		_, wait := slowly(t, url, out, errs, "sub", "--stream", "S", mode, "--timeout", "50s")
+		if code := wait(); code != fail.Unreachable || !strings.Contains(errs.text(), "Permissions Violation") {
+			t.Errorf("%s: exit code %d: %s", mode, code, errs.text())
+		}
+	}
+}
