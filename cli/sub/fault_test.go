@@ -161,3 +161,86 @@ func TestReplayTellsWhereItStopped(t *testing.T) {
 		})
 	}
 }
+
+// TestReplayWithoutItsConsumer: the consumer of a replay is removed by somebody else; nothing is lost and nothing doubled.
+func TestReplayWithoutItsConsumer(t *testing.T) {
+	t.Parallel()
+	const n = 60_000 // more than is under way at a time
+	srv := numbered(t, n)
+	out, errs := newTripwire(1000), newTripwire(0)
+	_, wait := slowly(t, srv.URL(), out, errs, "sub", "--stream", "S", "--all", "--raw", "--count", strconv.Itoa(n))
+	<-out.tripped
+	s, err := srv.JS().Stream(t.Context(), "S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := s.ConsumerNames(t.Context())
+	for name := range names.Name() {
+		if err := s.DeleteConsumer(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(out.on)
+	if code := wait(); code != fail.OK {
+		t.Errorf("exit code %d: %s", code, errs.text())
+	}
+	inOrder(t, out.text(), n)
+}
+
+// TestReplayOfLargeMessages: a message larger than what is asked for at a time comes all the same.
+func TestReplayOfLargeMessages(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig("max_payload: 12MB, max_pending: 64MB"))
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
+	large := "large" + strings.Repeat("x", 10<<20)
+	var want []string
+	for i, body := range []string{"a", large, "b", large, large, "c"} {
+		testkit.Store(t, srv.JS(), "s", 1, body)
+		want = append(want, fmt.Sprintf("%d %.5s %d", i+1, body, len(body)))
+	}
+	for _, mode := range []string{"--all", "--direct"} {
+		out, errs := newTripwire(0), newTripwire(0)
+		_, wait := slowly(t, srv.URL(), out, errs, "sub", "--stream", "S", mode, "--format", `line=%n %p %S\n`, "-T")
+		if code := wait(); code != fail.OK {
+			t.Errorf("%s: exit code %d: %s", mode, code, errs.text())
+		}
+		got := strings.Split(strings.TrimSuffix(out.text(), "\n"), "\n")
+		for i, l := range got {
+			parts := strings.Fields(l)
+			got[i] = fmt.Sprintf("%s %.5s %s", parts[0], parts[1], parts[2])
+		}
+		wants(t, mode, strings.Join(got, "; "), strings.Join(want, "; "))
+	}
+}
+
+// TestReplayHeaders: the headers of the sender, also those that look like the server's.
+func TestReplayHeaders(t *testing.T) {
+	t.Parallel()
+	c, srv := setup(t)
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
+	testkit.PublishMsg(t, srv.Conn(), "s", "x", "Nats-Sequence", "77", "Nats-Stream", "OTHER", "A", "b")
+	for _, mode := range []string{"--all", "--direct"} {
+		r := c.OK("sub --stream S -T --format 'line=%n %h{A} %h{Nats-Sequence} %h{Nats-Stream} %p' " + mode)
+		wants(t, mode, r.Out, "1 b 77 OTHER x")
+	}
+}
+
+// TestReplayDenied: a user who may make a consumer and not pull from it is told so at once.
+func TestReplayDenied(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig(`no_auth_user: all
+authorization { users = [
+  { user: all, password: x }
+  { user: few, password: x, permissions: { publish: { deny: ["$JS.API.CONSUMER.MSG.NEXT.>", "$JS.API.DIRECT.>"] } } }
+] }`))
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, AllowDirect: true})
+	testkit.Store(t, srv.JS(), "s", 1, "x")
+	url := strings.Replace(srv.URL(), "nats://", "nats://few:x@", 1)
+	for _, mode := range []string{"--all", "--direct"} {
+		out, errs := newTripwire(0), newTripwire(0)
+		_, wait := slowly(t, url, out, errs, "sub", "--stream", "S", mode, "--timeout", "50s")
+		if code := wait(); code != fail.Unreachable || !strings.Contains(errs.text(), "Permissions Violation") {
+			t.Errorf("%s: exit code %d: %s", mode, code, errs.text())
+		}
+	}
+}
