@@ -16,7 +16,7 @@ func TestAcceptanceAsk(t *testing.T) {
 	cases(t, map[string]func(w *acceptance){
 		"61": func(w *acceptance) {
 			w.start("reply two a --queue A", "two")
-			w.c.Start("reply two b --queue B").Says("Listening on")
+			w.beside("reply two b --queue B").Says("Listening on")
 			both := func(line string) {
 				w.Helper()
 				begin := time.Now()

@@ -23,7 +23,7 @@ func TestAcceptanceSubscribe(t *testing.T) {
 			w.equal("stdout", s.Wait().Out, "[#1] Received on \"foo\"\nA: 1\nB: 2\n\nbody\n\n\n")
 		},
 		"43": func(w *acceptance) {
-			heads, subjects := w.start("sub foo --count 1 --headers-only", "foo"), w.c.Start("sub foo --count 1 --subjects-only")
+			heads, subjects := w.start("sub foo --count 1 --headers-only", "foo"), w.beside("sub foo --count 1 --subjects-only")
 			subjects.Says("Subscribing on")
 			testkit.Eventually(w.T, 20*time.Second, "both subscriptions", func() bool {
 				return w.c.Run("trace foo --jq .egress.Client").Out == "2\n"
@@ -52,15 +52,16 @@ func TestAcceptanceSubscribe(t *testing.T) {
 		},
 		"46": func(w *acceptance) { w.equal("stdout", w.c.OK("sub foo --wait 300ms").Out, "") },
 		"47": func(w *acceptance) {
-			s := w.start("sub foo --dump d --count 2", "foo")
+			dir := w.TempDir()
+			s := w.start("sub foo --count 2 --dump "+dir, "foo")
 			w.c.OK("pub foo hello -H A:1 --count 2")
 			w.equal("exit code", s.Wait().Code, fail.OK)
 			for _, name := range []string{"1.json", "2.json"} {
-				info, err := os.Stat(filepath.Join(w.c.Path("d"), name))
+				info, err := os.Stat(filepath.Join(dir, name))
 				if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 					w.Fatalf("%s: %v %v", name, info, err)
 				}
-				data, err := os.ReadFile(filepath.Join(w.c.Path("d"), name))
+				data, err := os.ReadFile(filepath.Join(dir, name))
 				if err != nil {
 					w.Fatal(err)
 				}
@@ -117,7 +118,7 @@ func TestAcceptanceSubscribe(t *testing.T) {
 			w.equal("last", bodies("--last --count 1"), "5")
 			w.equal("since", bodies("--since 1h -T"), "1 2 3 4 5")
 			w.equal("start sequence", bodies("--start-sequence 4 -T"), "4 5")
-			s := w.c.Start("sub 'ev.>' --raw --new --count 1")
+			s := w.beside("sub 'ev.>' --raw --new --count 1")
 			testkit.Eventually(w.T, 20*time.Second, "the consumer", func() bool { return w.c.Run("consumer ls EV --json --jq length").Out == "1\n" })
 			w.store("ev.c", "6")
 			w.equal("new", s.Wait().Out, "6\n")

@@ -53,10 +53,16 @@ func (w *acceptance) on(subject string) *testkit.Subscription {
 	return testkit.Subscribe(w.T, w.srv.Conn(), subject)
 }
 
+// beside starts a command next to those of w.c, with a tree of its own: a tree is for one command line at a time.
+func (w *acceptance) beside(line string) *clitest.Running {
+	w.Helper()
+	return clitest.New(w.T, Tree()...).Server(w.srv.URL()).Start(line)
+}
+
 // start runs a command that listens, until somebody would receive on the subject.
 func (w *acceptance) start(line, subject string) *clitest.Running {
 	w.Helper()
-	r := w.c.Start(line)
+	r := w.beside(line)
 	w.srv.AwaitInterest(subject)
 	return r
 }
@@ -281,9 +287,9 @@ func TestAcceptanceServices(t *testing.T) {
 		"82": func(w *acceptance) {
 			w.c.Fails(fail.NoAnswer, "service ping --timeout 2s")
 			for range 2 {
-				w.c.Start("service serve calc").Says("waiting for requests")
+				w.beside("service serve calc").Says("waiting for requests")
 			}
-			w.c.Start("service serve abc").Says("waiting for requests")
+			w.beside("service serve abc").Says("waiting for requests")
 			w.equal("instances", w.c.OK("service ls calc --json --jq length").Out, "2\n")
 			w.equal("answer", w.c.OK("service request calc echo hi -r").Out, "hi\n")
 			w.equal("requests", w.c.OK("service stats calc --json --jq 'map(.endpoints[0].num_requests)|add'").Out, "1\n")
