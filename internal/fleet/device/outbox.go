@@ -19,6 +19,7 @@ type parcel struct {
 	id      string
 	data    []byte
 	first   time.Time // when it was first sent; zero if it was not
+	sent    int       // how often
 }
 
 // outbox sends metrics in their order. Where a stream takes them each is sent again until it is acknowledged, the next after it;
@@ -177,7 +178,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 		}
 		return false
 	}
-	if p.first.IsZero() {
+	if p.sent++; p.first.IsZero() {
 		p.first = o.d.o.Clock.Now()
 	}
 	if home == nil && asked {
@@ -212,7 +213,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 
 // await waits for the acknowledgement of a parcel.
 func (o *outbox) await(l *link, p *parcel, changed <-chan struct{}) bool {
-	t := time.NewTimer(ackPatience)
+	t := time.NewTimer(ackPatience << min(p.sent-1, 3)) // sending more often makes a slow server no faster
 	defer t.Stop()
 	for {
 		select {
