@@ -37,6 +37,7 @@ func infoVerb() command.Node {
 			{Line: "nats fleet info d1", Says: "Information for Device d1"},
 			{Line: "nats fleet info nick-d1 --jq .os.name", About: "One fact about one device, by its nickname", Says: "Linux"},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *infoOptions) {
 			c.Arg("device", "The device, by its id or nickname").Required().StringVar(&o.id)
 			o.service.BindBucket(c)

@@ -40,6 +40,7 @@ func moveVerb() command.Node {
 			{Line: "nats fleet move --home --all --force", Says: "d1", About: "Back to the servers that the devices were started with"},
 			{Line: "nats fleet move --home --device d1 --wait --jq '.[0].server'", Says: "test", About: "Where one is afterwards, for a script"},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *moveOptions) {
 			c.Arg("url", "The server to move to, or several, parted by commas").StringVar(&o.url)
 			c.Flag("home", "Back to the servers they were started with").UnNegatableBoolVar(&o.home)

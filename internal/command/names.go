@@ -18,6 +18,7 @@ const (
 	Instances                    // ids of the instances of a service
 	Endpoints                    // endpoints of a service
 	Plugins                      // registered plugins
+	Devices                      // ids of the registered devices of a fleet
 )
 
 // Names says which arguments and flags of a verb name something that exists, by their own names without dashes. What is to

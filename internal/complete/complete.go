@@ -3,6 +3,7 @@
 package complete
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/micro"
 	"github.com/natskit/natskit/internal/plugin"
 )
@@ -97,6 +99,8 @@ func find(ctx context.Context, e *env.Env, q Question) ([]string, error) {
 		return counters(ctx, js, q)
 	case command.Keys:
 		return keys(ctx, js, q)
+	case command.Devices:
+		return devices(ctx, js, q)
 	case command.Objects:
 		return objects(ctx, js, q)
 	}
@@ -172,6 +176,19 @@ func keys(ctx context.Context, js jetstream.JetStream, q Question) ([]string, er
 		}
 		return u.Key()
 	})
+}
+
+// devices are those that have registered in the bucket of their service.
+func devices(ctx context.Context, js jetstream.JetStream, q Question) ([]string, error) {
+	names, err := fleet.NewNames(cmp.Or(q.Within, fleet.DefaultService))
+	if err != nil {
+		return nil, err
+	}
+	found, err := keys(ctx, js, Question{Within: names.State(), Prefix: fleet.DeviceKey(q.Prefix)})
+	for i := range found {
+		found[i] = strings.TrimPrefix(found[i], fleet.DeviceKey(""))
+	}
+	return found, err
 }
 
 func objects(ctx context.Context, js jetstream.JetStream, q Question) ([]string, error) {

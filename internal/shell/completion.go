@@ -255,6 +255,8 @@ func (l line) names(ctx context.Context, kind command.Kind, cur string, except [
 		q.Within = l.given(parent)
 	case kind == command.Counters:
 		q.Within = l.given("stream")
+	case kind == command.Devices:
+		q.Within = l.given("service")
 	}
 	budget := complete.Budget
 	if d, err := flagval.ParseDuration(l.r.e.Getenv("NATS_COMPLETION_TIMEOUT")); err == nil && d > 0 {

@@ -47,6 +47,7 @@ func sendVerb() command.Node {
 			{Line: "nats fleet command send --where 'os.name == \"Linux\"' --wait --output --force -- echo hello", Says: "hello", About: "Run it on some, and see what they say"},
 			{Line: "nats fleet command send --all --force --expires 1h --jq .id -- uptime", About: "For all that come within the hour; the id, for a script"},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *sendOptions) {
 			c.Arg("argv", "The program and its arguments, after --").Required().StringsVar(&o.args)
 			o.targets.Bind(c)

@@ -31,6 +31,7 @@ func getVerb() command.Node {
 			{Line: "nats fleet config get", Says: `"chart_color": "#ff0000"`, Needs: []string{"fleet config set chart_color=#ff0000"}},
 			{Line: "nats fleet config get --device d1 --jq .config.interval", Says: "5", About: "One value of one device, for a script", Needs: []string{"fleet config set interval=5 --device d1"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *getOptions) {
 			o.bind(c)
 			c.Flag("revision", "As it was at this revision").PlaceHolder("REVISION").SetValue(flagval.NewUint64(&o.revision).Min(1))

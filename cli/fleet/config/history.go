@@ -26,6 +26,7 @@ func historyVerb() command.Node {
 			{Line: "nats fleet config history", Says: `{"interval":9}`, Needs: []string{"fleet config set interval=5", "fleet config set interval=9"}},
 			{Line: "nats fleet config history --device d1 --jq '.[-1].revision'", Says: "1", About: "The latest revision of one device's, for a script", Needs: []string{"fleet config set interval=5 --device d1"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind:  func(c *fisk.CmdClause, o *historyOptions) { o.bind(c) },
 		Check: func(o *historyOptions) error { return o.check() },
 		Run: func(ctx context.Context, e *env.Env, o historyOptions) error {

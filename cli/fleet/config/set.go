@@ -39,6 +39,7 @@ func setVerb() command.Node {
 			{Line: `echo '{"interval":5}' | nats fleet config set - --replace --where 'os.name == "Android"' --name phones`, Says: "where.phones", About: "A rule for some devices, from standard input"},
 			{Line: `nats fleet config set interval=9 --device d1 --wait`, Says: "Applied by 1 device", About: "Wait until it is in force"},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *setOptions) {
 			c.Arg("value", "KEY=VALUE pairs, or one JSON object; - is standard input").Required().StringsVar(&o.values)
 			o.scope.bind(c)
@@ -171,6 +172,7 @@ func unsetVerb() command.Node {
 			{Line: "nats fleet config unset chart_color", Says: `-  "chart_color": "#ff0000"`, Needs: []string{"fleet config set chart_color=#ff0000 interval=5"}},
 			{Line: "nats fleet config unset --device d1 --force", Says: "device.d1", About: "All that was said for one device", Needs: []string{"fleet config set interval=5 --device d1"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *unsetOptions) {
 			c.Arg("field", "What to take out; everything when none is given").StringsVar(&o.keys)
 			o.scope.bind(c)
@@ -248,6 +250,7 @@ func revertVerb() command.Node {
 			{Line: "nats fleet config revert", Says: `+  "interval": 5`, Needs: []string{"fleet config set interval=5", "fleet config set interval=9"}},
 			{Line: "nats fleet config revert 1 --dry-run --jq .unchanged", Says: "true", About: "What it would change", Needs: []string{"fleet config set interval=5"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *revertOptions) {
 			c.Arg("revision", "The revision to go back to").SetValue(flagval.NewUint64(&o.to).Min(1))
 			o.scope.bind(c)

@@ -34,6 +34,7 @@ func stateVerb() command.Node {
 			{Line: "nats fleet config state", Says: "nick-d1", Needs: []string{"fleet config set interval=5 --wait"}},
 			{Line: `nats fleet config state --jq '.[] | select(.state != "current") | .id'`, About: "The devices that are not up to date, for a script", Needs: []string{"fleet config set interval=5 --wait"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *stateOptions) {
 			c.Flag("device", "This device alone, by its id or nickname").PlaceHolder("ID").StringVar(&o.device)
 			c.Flag("where", "Only devices that the expression selects").PlaceHolder("EXPR").StringVar(&o.where)

@@ -37,6 +37,7 @@ func watchVerb() command.Node {
 			{Line: "nats fleet config watch --present", Says: `all revision 1 {"interval":5}`, Needs: []string{"fleet config set interval=5"}},
 			{Line: "nats fleet config watch --present --count 1 --jq .key", Says: "all", About: "The keys that change, for a script", Needs: []string{"fleet config set interval=5"}},
 		},
+		Names: command.Names{"device": command.Devices},
 		Bind: func(c *fisk.CmdClause, o *watchOptions) {
 			o.bind(c)
 			c.Flag("present", "Begin with what there is now").UnNegatableBoolVar(&o.present)
