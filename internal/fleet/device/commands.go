@@ -122,10 +122,17 @@ func (c *commands) fetch(l *link, changed <-chan struct{}) (jetstream.Msg, error
 		}
 	}()
 	id := c.d.o.Info.ID
-	consumer, err := l.js.CreateOrUpdateConsumer(ctx, c.d.o.Names.Commands(), jetstream.ConsumerConfig{
-		Durable: id, FilterSubject: c.d.o.Names.Command(id), AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
-		Description: "commands for device " + id,
-	})
+	var consumer jetstream.Consumer
+	var err error
+	for _, js := range l.places() {
+		consumer, err = js.CreateOrUpdateConsumer(ctx, c.d.o.Names.Commands(), jetstream.ConsumerConfig{
+			Durable: id, FilterSubject: c.d.o.Names.Command(id), AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+			Description: "commands for device " + id,
+		})
+		if !missing(err) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -308,3 +308,33 @@ func TestAllow(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A device that was moved to a server with another domain still takes commands from home, and tells home what it is.
+func TestHomeReachesADeviceThatMoved(t *testing.T) {
+	t.Parallel()
+	hub := testkit.Server(t, testkit.WithDomain("cloud"))
+	streams(t, hub.JS())
+	state := testkit.KV(t, hub.JS(), jetstream.KeyValueConfig{Bucket: "qcon_state"})
+	leaf := testkit.Leaf(t, hub)
+	j, err := journal.Open(filepath.Join(t.TempDir(), "journal"), "d1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(hub.URL(), "d1")
+	o.Commands = &device.Commands{Journal: j, Allow: device.Allow{self(t)}, Environ: os.Environ()}
+	start(t, o)
+	ask(t, hub.Conn(), "qcon.advertise", leaf.URL(), nil)
+	testkit.Eventually(t, within, "the state of the device where it is now", func() bool {
+		e, err := state.Get(testkit.Context(t), "device.d1")
+		var info fleet.Info
+		return err == nil && json.Unmarshal(e.Value(), &info) == nil && info.Server == "leaf" && info.Domain == "leaf"
+	})
+	trace := filepath.Join(t.TempDir(), "trace")
+	send(t, hub.JS(), fleet.Command{ID: "c1", Args: []string{self(t), "append", trace}, Issued: time.Now()})
+	if r := result(t, hub.JS(), "c1"); r.State != fleet.Done {
+		t.Errorf("%+v", r)
+	}
+	if text, err := os.ReadFile(trace); string(text) != "ran\n" {
+		t.Errorf("it left %q, %v", text, err)
+	}
+}

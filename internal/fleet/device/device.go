@@ -34,6 +34,7 @@ type Device struct {
 	link     *link
 	closed   bool
 	info     fleet.Info
+	home     string // the JetStream domain where the device belongs
 	state    fleet.ConfigState
 	sent     uint64 // by links that are gone
 	received uint64
@@ -158,6 +159,9 @@ func (d *Device) settle(l *link) {
 		d.info.Server, d.info.Cluster, d.info.Domain = l.nc.ConnectedServerName(), l.nc.ConnectedClusterName(), l.nc.ConnectedDomain()
 		if l.svc != nil {
 			d.info.Instance = l.svc.Info().ID
+		}
+		if l.away == "" {
+			d.home = d.info.Domain
 		}
 	}
 	d.mu.Unlock()

@@ -124,6 +124,22 @@ func (l *link) disconnected(err error) {
 	}
 }
 
+// places are where commands for the device wait and its state is kept: JetStream of the server it is on, and, when it was moved to
+// another domain, JetStream at home as far as that can be reached from there.
+func (l *link) places() []jetstream.JetStream {
+	l.d.mu.Lock()
+	home := l.d.home
+	l.d.mu.Unlock()
+	places := []jetstream.JetStream{l.js}
+	if l.away == "" || home == "" || l.d.o.Domain != "" || home == l.nc.ConnectedDomain() {
+		return places
+	}
+	if js, err := jetstream.NewWithDomain(l.nc, home, jetstream.WithDefaultTimeout(patience)); err == nil {
+		places = append(places, js)
+	}
+	return places
+}
+
 // where is the server, by name and URL without credentials.
 func (l *link) where() string {
 	name, at := l.nc.ConnectedServerName(), bare(l.nc.ConnectedUrl())

@@ -53,7 +53,12 @@ func (l *link) tell(kv *jetstream.KeyValue, written map[string][]byte) bool {
 	defer cancel()
 	var err error
 	if *kv == nil {
-		if *kv, err = l.js.KeyValue(ctx, l.d.o.Names.State()); err != nil {
+		for _, js := range l.places() {
+			if *kv, err = js.KeyValue(ctx, l.d.o.Names.State()); !missing(err) {
+				break
+			}
+		}
+		if err != nil {
 			*kv = nil
 			return false
 		}
