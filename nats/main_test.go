@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -8,11 +10,17 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/natskit/natskit/internal/talk"
 	"github.com/natskit/natskit/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nats": main})
+	testscript.Main(m, map[string]func(){"nats": main, "world": func() {
+		if err := talk.Main(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "world:", err)
+			os.Exit(1)
+		}
+	}})
 }
 
 // TestScripts runs the txtar scripts against the program as a process: pipes, environment, files, exit codes.
