@@ -90,6 +90,7 @@ run context add devices --server "$hub" --creds device.creds
 run context add system --server "$hub" --creds sys.creds
 run stream add survey --subjects 'survey.>' --defaults
 run kv add config --history 16
+run fleet init
 fed '{"chart_color":"#0000ff"}' kv put config all
 
 title 'How far is the hub?'
@@ -118,7 +119,7 @@ run fleet ls --names
 lines 30
 
 title 'One answers: a nickname, piped into a publish'
-beside nick sub hello.nickname --count 1 --raw
+beside nick sub hello.nickname --count 1
 await nick 'Subscribing on'
 printf '$ nats request qcon.nickname "" --raw | nats pub hello.nickname\n'
 nats request qcon.nickname '' --raw 2>/dev/null | nats pub hello.nickname
@@ -129,7 +130,7 @@ run stream list
 expect 'survey'
 for color in red blue red; do run pub survey.color "$color" -J; done
 run sub --stream survey --all --terminate-at-end
-expect 'stream seq: 3' 'blue'
+expect 'stream: survey seq: 3' 'blue'
 
 title 'All answer: who is there?'
 run request qcon.device_info '' --replies 0 --raw
@@ -139,7 +140,8 @@ expect 'Android'
 
 title 'Configuration'
 fed '{"chart_color":"#ff0000"}' kv put config all
-until_says '#ff0000' fleet config state
+until_says 'current' fleet config state
+run fleet config get
 run kv del config all --force
 
 title 'A laptop joins as a leaf node, JetStream domain "leaf"'
@@ -154,7 +156,8 @@ title 'The devices move to it: no data there. They move back'
 fed "$edge" request qcon.advertise --replies 0 --raw
 lines 30
 until_says 'laptop' fleet ls
-until_says 'config' fleet config state
+run fleet query 'trouble contains "no bucket config"' --count
+expect '30'
 run request qcon.advertise '' --replies 0 --raw
 lines 30
 until_says '30' fleet query 'server == "hub"' --count
