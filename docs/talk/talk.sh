@@ -178,7 +178,7 @@ title 'Move again: it works'
 fed '{"chart_color":"#ffaa00"}' kv put config all
 run fleet move "$edge" --all --force
 until_says '30' fleet query 'server == "laptop"' --count
-until_says '#ffaa00' fleet config state
+until_says '30 current' fleet config state
 
 title 'The hub revokes the credentials of the laptop: local work goes on'
 echo '$ world revoke leaf; nats --context system request $SYS.REQ.CLAIMS.UPDATE < account.jwt'
@@ -199,7 +199,7 @@ echo '$ world restore; nats --context system request $SYS.REQ.CLAIMS.UPDATE < ac
 nats --context system request '$SYS.REQ.CLAIMS.UPDATE' <account.jwt >out 2>err
 expect 'jwt updated'
 until_says '#00ff00' kv get config all --raw --js-domain leaf
-until_says '#00ff00' fleet config state
+until_says '30 current' fleet config state
 run micro list
 expect 'qcon'
 
