@@ -19,6 +19,10 @@ install: ## Install nats into GOBIN
 demo: build ## Play the demo: every line and its real output, against a server of its own
 	docs/demo/demo.sh bin/nats
 
+talk: build ## Play the talk on this machine: a hub, a leaf node, thirty devices
+	$(GO) build -o bin/world ./internal/talk/world
+	docs/talk/talk.sh bin/nats bin/world
+
 test: ## All tests
 	$(CLEAN) $(GO) test -timeout $(TIMEOUT) $(PKGS)
 
@@ -70,4 +74,4 @@ release: ## Archives with checksums in dist/
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-.PHONY: build install demo test short race soak fuzz lint tidy cross golden docs bench check release help
+.PHONY: build install demo talk test short race soak fuzz lint tidy cross golden docs bench check release help
