@@ -30,7 +30,7 @@ var families = []family{
 		nats.ErrPermissionViolation, nats.ErrConnectionClosed, nats.ErrConnectionReconnecting, nats.ErrDisconnected, nats.ErrStaleConnection,
 		nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrNkeysNotSupported, nats.ErrNoUserCB, nats.ErrTokenAlreadySet,
 		nats.ErrMaxConnectionsExceeded, nats.ErrMaxAccountConnectionsExceeded, nats.ErrMaxSubscriptionsExceeded, nats.ErrNoInfoReceived,
-		nats.ErrTLS, nats.ErrConnectionNotTLS, nats.ErrConnectionDraining, nats.ErrReconnectBufExceeded, nats.ErrServerNotInPool,
+		nats.ErrTLS, nats.ErrConnectionDraining, nats.ErrReconnectBufExceeded, nats.ErrServerNotInPool,
 		jetstream.ErrJetStreamNotEnabled, jetstream.ErrJetStreamNotEnabledForAccount, syscall.ECONNREFUSED,
 	}},
 	{NotFound, []error{
