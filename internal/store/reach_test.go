@@ -63,6 +63,10 @@ func TestThroughADomain(t *testing.T) {
 	js := must[jetstream.JetStream](t)(jetstream.NewWithDomain(hub.Conn(), "leaf"))
 	c, ctx := New(js), t.Context()
 	ok(t, New(hub.JS()).CreateKV(ctx, "B", KVSettings{})) // a bucket of the same name on this side must stay empty
+	testkit.Eventually(t, 20*time.Second, "the hub knows what the leaf listens to", func() bool {
+		_, err := js.AccountInfo(ctx)
+		return err == nil
+	})
 	b := bucket(t, c, "B", KVSettings{History: ptr(int64(3))})
 	must[uint64](t)(b.Put(ctx, "a", []byte("1"), WriteOptions{}))
 	must[uint64](t)(b.Create(ctx, "b", []byte("2"), 0))
