@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+
 	"github.com/natskit/natskit/internal/meter"
 	"github.com/natskit/natskit/internal/payload"
 )
