@@ -66,6 +66,11 @@ func (s *Source) Constant() bool {
 	return !s.multi.On && !s.stamp && s.vary == 0 && s.headers.Literal()
 }
 
+// stampOnly reports that messages differ in their stamps alone.
+func (s *Source) stampOnly() bool {
+	return s.stamp && !s.multi.On && s.vary == 0 && s.headers.Literal()
+}
+
 // Header is the header of this publisher's message i, nil without one. Count in its templates is the number of the message among
 // those of all publishers, from 1.
 func (s *Source) Header(i int64) (nats.Header, error) {
