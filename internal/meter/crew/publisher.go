@@ -34,6 +34,14 @@ type Outlet interface {
 	Close()
 }
 
+// framer is an outlet that can write frames which were encoded before.
+type framer interface {
+	// Frame is the encoded message; its body ends two bytes before the end.
+	Frame(subject, body []byte) []byte
+	// Frames writes n frames with payload bytes of headers and bodies in all.
+	Frames(frames []byte, n, payload int) error
+}
+
 // Storer is an outlet whose messages are acknowledged one by one or in batches: it counts them and their latencies itself.
 type Storer interface {
 	Outlet
@@ -114,6 +122,9 @@ func (p *publisher) send(ctx context.Context) error {
 		return p.leisurely(ctx)
 	case p.src.Constant() && !p.stored:
 		return p.repeat(ctx)
+	}
+	if f, ok := p.out.(framer); ok && p.src.stampOnly() {
+		return p.stampFrames(ctx, f)
 	}
 	return p.stream(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+
 	"github.com/natskit/natskit/internal/meter"
 	"github.com/natskit/natskit/internal/payload"
 )
@@ -63,6 +64,11 @@ func NewSource(spec *Spec, w *Worker) (*Source, error) {
 // Constant reports that all messages are the same bytes.
 func (s *Source) Constant() bool {
 	return !s.multi.On && !s.stamp && s.vary == 0 && s.headers.Literal()
+}
+
+// stampOnly reports that messages differ in their stamps alone.
+func (s *Source) stampOnly() bool {
+	return s.stamp && !s.multi.On && s.vary == 0 && s.headers.Literal()
 }
 
 // Header is the header of this publisher's message i, nil without one. Count in its templates is the number of the message among

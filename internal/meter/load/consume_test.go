@@ -15,7 +15,7 @@ import (
 )
 
 func reading(kind string, messages int64, clients int) crew.Spec {
-	return crew.Spec{Kind: kind, Engine: crew.NatsGo, Subject: "b", Clients: clients, Messages: messages, Size: 5, Idle: 10 * time.Second, Wait: 10 * time.Second,
+	return crew.Spec{Kind: kind, Engine: crew.NatsGo, Subject: "b", Clients: clients, Messages: messages, Size: 5, Idle: time.Minute, Wait: time.Minute,
 		Stream: crew.Stream{Name: "B", Batch: 10, Consumer: "nats-bench", Acks: "explicit"}}
 }
 

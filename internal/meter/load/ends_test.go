@@ -52,7 +52,7 @@ func serving(t *testing.T, kind string) *testkit.NATS {
 	srv := testkit.Server(t)
 	switch {
 	case strings.HasPrefix(kind, "js") || strings.HasPrefix(kind, "oldjs"):
-		testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "B", Subjects: []string{"b"}, AllowDirect: true, AllowAtomicPublish: true, AllowBatchPublish: true})
+		testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "B", Subjects: []string{"b"}, Storage: jetstream.MemoryStorage, AllowDirect: true, AllowAtomicPublish: true, AllowBatchPublish: true})
 		testkit.Store(t, srv.JS(), "b", 2000, "12345")
 	case strings.HasPrefix(kind, "kv"):
 		kv := testkit.KV(t, srv.JS(), jetstream.KeyValueConfig{Bucket: streams.DefaultBucket, History: 1, Replicas: 1})

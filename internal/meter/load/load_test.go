@@ -31,7 +31,7 @@ func world(t testing.TB, url string) crew.World {
 			return jetstream.New(nc, opts...)
 		},
 		OldJetStream: func(nc *nats.Conn, opts ...nats.JSOpt) (nats.JetStreamContext, error) { return nc.JetStream(opts...) },
-		Timeout:      5 * time.Second,
+		Timeout:      time.Minute,
 		Say:          t.Logf,
 		Tool:         "test",
 	}
@@ -98,7 +98,7 @@ func TestPubSubDeliversEverything(t *testing.T) {
 			{Messages: 500, Clients: 1, Subscribers: 1, Size: 32, Stamp: true, Segments: []crew.Pace{{From: 5000, To: 5000}}},
 		} {
 			srv := testkit.Server(t)
-			s.Kind, s.Subject, s.Engine, s.Idle, s.Wait = "pubsub", "a.b", engine, 10*time.Second, 10*time.Second
+			s.Kind, s.Subject, s.Engine, s.Idle, s.Wait = "pubsub", "a.b", engine, time.Minute, time.Minute
 			r := run(t, world(t, srv.URL()), s)
 			pub, sub := r.Sides[0].Total, r.Sides[1].Total
 			copies := int64(s.Subscribers)
@@ -347,7 +347,7 @@ func TestNoClientsNothingToDo(t *testing.T) {
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)
-	r := run(t, world(t, srv.URL()), crew.Spec{Kind: "pubsub", Engine: crew.Wire, Subject: "s", Clients: 300, Subscribers: 20, Messages: 3000, Size: 16, Stamp: true, Idle: 10 * time.Second, Wait: 10 * time.Second})
+	r := run(t, world(t, srv.URL()), crew.Spec{Kind: "pubsub", Engine: crew.Wire, Subject: "s", Clients: 300, Subscribers: 20, Messages: 3000, Size: 16, Stamp: true, Idle: time.Minute, Wait: time.Minute})
 	if r.Sides[1].Total.Messages != 60000 || !r.Sides[1].Total.Delivery.Clean() {
 		t.Errorf("%+v", r.Sides[1].Total)
 	}

@@ -70,6 +70,14 @@ func (o *wireOutlet) Repeat(subject, body []byte, n int) error {
 	return o.known(o.w.Repeat(o.frame, n))
 }
 
+func (o *wireOutlet) Frame(subject, body []byte) []byte {
+	return wire.EncodePub(nil, string(subject), "", o.header, body)
+}
+
+func (o *wireOutlet) Frames(frames []byte, n, payload int) error {
+	return o.known(o.w.Frames(frames, n, payload))
+}
+
 func (o *wireOutlet) Flush() error { return o.known(o.w.Flush()) }
 
 // known prefers what the server said to the error of a write.

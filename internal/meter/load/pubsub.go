@@ -40,7 +40,7 @@ func (g *group) pubsub() {
 	}
 	var shared *account
 	if s.Queue != "" && s.Stamp {
-		shared = &account{tracks: tracks{}}
+		shared = &account{tracks: newTracks()}
 	}
 	subscribers := g.Add(sub, s.Engine, s.Subscribers, s.Messages, func(ctx context.Context, w *crew.Worker) error {
 		r := newSubscriber(w)

@@ -27,7 +27,7 @@ type subscriber struct {
 }
 
 func newSubscriber(w *crew.Worker) *subscriber {
-	return &subscriber{w: w, spec: w.Group.Spec, epoch: w.Run().Wall(0).UnixNano(), tracks: tracks{}}
+	return &subscriber{w: w, spec: w.Group.Spec, epoch: w.Run().Wall(0).UnixNano(), tracks: newTracks()}
 }
 
 // subscribers plans a run that receives what others publish. Members of a queue group count together: what this run did not
@@ -37,7 +37,7 @@ func (g *group) subscribers(k crew.Kind, clients int) {
 	if g.Spec.Stamp {
 		k.Covers = crew.CoversStamp
 		if g.Spec.Queue != "" {
-			shared = &account{tracks: tracks{}}
+			shared = &account{tracks: newTracks()}
 		}
 	}
 	side := g.Add(k, g.Spec.Engine, clients, g.Spec.Messages, func(ctx context.Context, w *crew.Worker) error {
@@ -101,13 +101,22 @@ func (s *subscriber) finish() {
 }
 
 // tracks follow the publishers by their numbers.
-type tracks map[uint16]*meter.Tracker
+type tracks struct {
+	of   map[uint16]*meter.Tracker
+	last *meter.Tracker // of the publisher whose message came last: mostly the next one is its, too
+	id   uint16
+}
 
-func (ts tracks) observe(publisher uint16, seq uint64, numbered bool) {
-	t := ts[publisher]
-	if t == nil {
-		t = &meter.Tracker{}
-		ts[publisher] = t
+func newTracks() tracks { return tracks{of: map[uint16]*meter.Tracker{}} }
+
+func (ts *tracks) observe(publisher uint16, seq uint64, numbered bool) {
+	t := ts.last
+	if t == nil || ts.id != publisher {
+		if t = ts.of[publisher]; t == nil {
+			t = &meter.Tracker{}
+			ts.of[publisher] = t
+		}
+		ts.last, ts.id = t, publisher
 	}
 	if numbered {
 		t.Observe(seq)
@@ -117,14 +126,14 @@ func (ts tracks) observe(publisher uint16, seq uint64, numbered bool) {
 }
 
 // result is the account of n publishers from first on, each of which sent as many as sent says; nil: nobody knows.
-func (ts tracks) result(first, n int, sent func(uint16) uint64) meter.Delivery {
+func (ts *tracks) result(first, n int, sent func(uint16) uint64) meter.Delivery {
 	for id := first; id < first+n; id++ {
-		if ts[uint16(id)] == nil {
-			ts[uint16(id)] = &meter.Tracker{} // of this one nothing came at all
+		if ts.of[uint16(id)] == nil {
+			ts.of[uint16(id)] = &meter.Tracker{} // of this one nothing came at all
 		}
 	}
 	var d meter.Delivery
-	for id, t := range ts {
+	for id, t := range ts.of {
 		var k uint64
 		if sent != nil {
 			k = sent(id)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,63 +15,6 @@ import (
 
 // defaultConsumer is the durable that a run makes for itself; one of another name has to exist.
 const defaultConsumer = "nats-bench"
-
-// pool is what the consuming clients of a run share: how many messages are still to come, and the consumers to ask whether
-// there are any.
-type pool struct {
-	g     *crew.Group
-	left  atomic.Int64 // messages nobody has claimed
-	still atomic.Int64 // messages not yet counted
-	mu    sync.Mutex
-	infos []func(context.Context) (*jetstream.ConsumerInfo, error)
-}
-
-func (g *group) consumers(k crew.Kind, clients int, work func(*reader, context.Context) error, ready Prepared) Prepared {
-	p := &pool{g: g.Group}
-	p.left.Store(g.Spec.Messages)
-	p.still.Store(g.Spec.Messages)
-	g.Add(k, crew.NatsGo, clients, g.Spec.Messages, func(ctx context.Context, w *crew.Worker) error {
-		r := &reader{w: w, spec: g.Spec, pool: p}
-		return r.run(ctx, work)
-	})
-	g.Starved, g.Left = p.starved, p.remaining
-	return ready
-}
-
-// starved asks the server whether anything is left for the consumers.
-func (p *pool) starved(ctx context.Context) bool {
-	p.mu.Lock()
-	infos := p.infos
-	p.mu.Unlock()
-	for _, f := range infos {
-		i, err := f(ctx)
-		if err != nil || i.NumPending > 0 || i.NumAckPending > 0 {
-			return false
-		}
-	}
-	return len(infos) > 0
-}
-
-// remaining says what the first consumer still has, which tells a slow server from messages that others hold.
-func (p *pool) remaining(ctx context.Context) string {
-	p.mu.Lock()
-	infos := p.infos
-	p.mu.Unlock()
-	if len(infos) == 0 {
-		return ""
-	}
-	i, err := infos[0](ctx)
-	if err != nil || i.NumPending == 0 && i.NumAckPending == 0 {
-		return ""
-	}
-	return fmt.Sprintf("though the consumer has %s messages and waits for %s acknowledgements", meter.Commas(int64(i.NumPending)), meter.Commas(int64(i.NumAckPending)))
-}
-
-func (p *pool) ask(f func(context.Context) (*jetstream.ConsumerInfo, error)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.infos = append(p.infos, f)
-}
 
 // reader is one client that reads from a stream.
 type reader struct {
@@ -129,20 +71,6 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 		return cause
 	}
 	return err
-}
-
-// claim reserves up to n of the messages that are to come, 0 when there are no more. A run without a number has them always.
-func (p *pool) claim(n int64) int64 {
-	if !p.g.Spec.Bounded() {
-		return n
-	}
-	for {
-		left := p.left.Load()
-		n = min(n, left)
-		if n <= 0 || p.left.CompareAndSwap(left, left-n) {
-			return max(n, 0)
-		}
-	}
 }
 
 // take counts a message and reports whether it was the last of the run.
@@ -308,6 +236,7 @@ func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 			return
 		}
 	}, jetstream.PullMaxMessages(r.share()), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		r.pool.said.Store(&err)
 		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) {
 			end(err)
 		}
@@ -323,6 +252,11 @@ func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 	case err = <-ended:
 	case <-ctx.Done():
 		err = context.Cause(ctx)
+	case <-cc.Closed(): // by itself: nothing would come any more
+		err = errors.New("the library stopped consuming")
+		if e := r.pool.said.Load(); e != nil {
+			err = fmt.Errorf("consuming: %w", *e)
+		}
 	}
 	return err
 }
