@@ -25,8 +25,10 @@ func TestExamplesWork(t *testing.T) {
 	}
 }
 
-func example(t *testing.T, d command.Doc, x command.Example) {
-	c := clitest.New(t, Tree()...)
+// stage is a CLI in the world that the example needs, its line, and what it has on standard input.
+func stage(t *testing.T, d command.Doc, x command.Example) (c *clitest.CLI, line, stdin string) {
+	t.Helper()
+	c = clitest.New(t, Tree()...)
 	if d.Scope != command.Local || len(x.Needs) > 0 {
 		options := []testkit.Option{testkit.WithAccounts()}
 		if d.Command() == "account tls" {
@@ -54,7 +56,7 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 			t.Fatal(err)
 		}
 	}
-	line, stdin := pipe(t, x.Line)
+	line, stdin = pipe(t, x.Line)
 	for _, need := range x.Needs {
 		if beside, ok := strings.CutPrefix(need, "& "); ok {
 			begin(t, c, beside)
@@ -63,6 +65,11 @@ func example(t *testing.T, d command.Doc, x command.Example) {
 		need, in := pipe(t, commandLine(need))
 		c.Stdin(in).OK(need)
 	}
+	return c, line, stdin
+}
+
+func example(t *testing.T, d command.Doc, x command.Example) {
+	c, line, stdin := stage(t, d, x)
 	run := c.Stdin(stdin).Start(line)
 	if x.Says != "" {
 		run.Says(x.Says)

@@ -289,7 +289,7 @@ func TestB9_AccountGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := c.Fails(fail.Partial, "backup account A -f", "1 of 2 streams failed")
-	contains(t, r.Out, "Backup Failures:", "DATA: the directory is not empty", "ORDERS")
+	contains(t, r.Out, "Backup failures:", "DATA: the directory is not empty", "ORDERS")
 	if err := os.RemoveAll(c.Path("A/DATA")); err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestB9_AccountGoesOn(t *testing.T) {
 	}
 	remove(t, srv, "ORDERS")
 	r = c.Fails(fail.Partial, "backup restore account A", "2 of 3 streams failed")
-	contains(t, r.Out, "Restore Failures:", "DATA: the stream exists already", "EMPTY: there is no backup in it", "ORDERS")
+	contains(t, r.Out, "Restore failures:", "DATA: the stream exists already", "EMPTY: there is no backup in it", "ORDERS")
 	if len(sequences(t, srv, "ORDERS")) != 5 || len(sequences(t, srv, "DATA")) != 4 {
 		t.Error("messages are missing")
 	}

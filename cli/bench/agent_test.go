@@ -30,7 +30,7 @@ func TestAgents(t *testing.T) {
 		t.Errorf("%s", r.Out)
 	}
 	r = c.OK("bench js pub async st --create --msgs 500 --clients 2 --agents 2")
-	lines(t, r.Out, `^  \[one 1\] .* \(250 msgs\)$`, `^  two: .*1 clients \(250 msgs\)$`)
+	lines(t, r.Out, `^  \[one 1\] .* \(250 msgs\)$`, `^  two: .*1 client \(250 msgs\)$`)
 	if n := testkit.State(t, srv.JS(), "benchstream").Msgs; n != 500 {
 		t.Errorf("%d messages are stored", n)
 	}

@@ -38,8 +38,8 @@ func (r result) View(p *render.Page) {
 		r.table(p)
 		return
 	}
-	for _, l := range append(r.Text(), r.saved...) {
-		if l == "" {
+	for i, l := range append(r.Text(), r.saved...) {
+		if l == "" && i > 0 {
 			p.Gap()
 		} else {
 			p.Line("%s", l)

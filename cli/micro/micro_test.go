@@ -59,7 +59,7 @@ func TestServices(t *testing.T) {
 	if out := c.OK("micro info calc -e nothing --json --jq '.info.endpoints|length'").Out; out != "0\n" {
 		t.Errorf("filtered: %s", out)
 	}
-	r := c.OK("micro ping --timeout 400ms")
+	r := c.OK("micro ping --timeout 2s")
 	if strings.Count(r.Out, "rtt=") != 3 || !strings.Contains(r.Err, "3 answers") {
 		t.Errorf("ping: %q %q", r.Out, r.Err)
 	}
@@ -108,7 +108,7 @@ func TestNobodyThere(t *testing.T) {
 			t.Errorf("%s printed %q", line, r.Out)
 		}
 	}
-	c.Fails(fail.NoAnswer, "micro ping --timeout 50ms", "answered")
+	c.Fails(fail.NoAnswer, "micro ping --timeout 2s", "answered")
 	c.Fails(fail.Usage, "micro list 'a.b'", "no name or id of a service")
 	c.Fails(fail.Usage, "micro serve 'a b'", "service name")
 	c.Fails(fail.Usage, "micro info calc -e '('", "--endpoint")

@@ -17,6 +17,7 @@ type source struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	batches chan *batchOfLines
+	spares  chan *batchOfLines // handed out, to be filled again
 	current *batchOfLines
 	at      int
 }
@@ -35,7 +36,7 @@ func newSource(ctx context.Context, in payload.Input) *source {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &source{bodies: in.Open(ctx), ctx: ctx, cancel: cancel}
 	if in.Lines && in.FromStdin() {
-		s.batches = make(chan *batchOfLines)
+		s.batches, s.spares = make(chan *batchOfLines), make(chan *batchOfLines, 2)
 		go s.readAhead()
 	}
 	return s
@@ -53,7 +54,7 @@ func (s *source) close() {
 
 func (s *source) readAhead() {
 	defer close(s.batches)
-	b := &batchOfLines{}
+	b := s.fresh()
 	for {
 		body, err := s.bodies.Next()
 		if err != nil {
@@ -66,7 +67,7 @@ func (s *source) readAhead() {
 			if !errors.Is(err, nats.ErrMaxPayload) {
 				return
 			}
-			b = &batchOfLines{}
+			b = s.fresh()
 			continue
 		}
 		if len(b.ends) == 0 {
@@ -77,21 +78,32 @@ func (s *source) readAhead() {
 		if len(b.data) < batchBytes && len(b.ends) < batchBytes/8 {
 			select {
 			case s.batches <- b:
-				b = &batchOfLines{}
+				b = s.fresh()
 			default:
 			}
 			continue
 		}
 		select {
 		case s.batches <- b:
-			b = &batchOfLines{}
+			b = s.fresh()
 		case <-s.ctx.Done():
 			return
 		}
 	}
 }
 
-// next is the next body; before it waits for one it calls idle.
+// fresh is an empty batch.
+func (s *source) fresh() *batchOfLines {
+	select {
+	case b := <-s.spares:
+		b.data, b.ends, b.err = b.data[:0], b.ends[:0], nil
+		return b
+	default:
+		return &batchOfLines{}
+	}
+}
+
+// next is the next body, valid until the call after; before it waits for one it calls idle.
 func (s *source) next(idle func() error) (payload.Body, error) {
 	if s.batches == nil {
 		return s.bodies.Next()
@@ -108,8 +120,13 @@ func (s *source) next(idle func() error) (payload.Body, error) {
 				return body, nil
 			}
 			s.current = nil
-			if c.err != nil {
-				return payload.Body{}, c.err
+			err := c.err
+			select {
+			case s.spares <- c:
+			default:
+			}
+			if err != nil {
+				return payload.Body{}, err
 			}
 		}
 		b, err := s.wait(idle)

@@ -38,7 +38,7 @@ Without any reply the command ends with 5. The body comes from the argument or s
 			{Line: "nats request help.me 'how?'", Says: "with patience", About: "One question, one answer", Needs: []string{"& reply help.me 'with patience'"}},
 			{Line: "nats request device.info --replies 0 --timeout 300ms --json", Says: `"rtt_ns"`, About: "Everybody who answers in 300 milliseconds",
 				Needs: []string{"& reply device.info here"}},
-			{Line: "nats request help.me '{{Count}}' --count 100 --concurrency 10 --raw", Says: "42", About: "A hundred questions, ten at a time", Needs: []string{"& reply help.me --echo"}},
+			{Line: "nats request help.me '{{Count}}' --count 100 --concurrency 10", Says: "100 replies to 100 requests", About: "A hundred questions, ten at a time", Needs: []string{"& reply help.me --echo"}},
 		},
 		Bind: bindRequest, Check: checkRequest, Run: runRequest,
 	}

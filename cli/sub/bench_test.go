@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/env"
@@ -110,32 +109,6 @@ func subRate(b *testing.B, srv *testkit.NATS, flags string) float64 {
 func interested(srv *testkit.NATS) bool {
 	acc := srv.Server().GlobalAccount()
 	return acc != nil && acc.SubscriptionInterest("speed")
-}
-
-// BenchmarkReplay reads a stream of 128-byte messages.
-func BenchmarkReplay(b *testing.B) {
-	const n = 200_000
-	srv := testkit.Server(b)
-	testkit.Stream(b, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Storage: jetstream.MemoryStorage})
-	body := []byte(strings.Repeat("x", 128))
-	for i := range n {
-		if _, err := srv.JS().PublishAsync("s", body); err != nil {
-			b.Fatal(err)
-		}
-		if i%1000 == 999 {
-			<-srv.JS().PublishAsyncComplete()
-		}
-	}
-	var rate float64
-	for b.Loop() {
-		begin := time.Now()
-		_, wait := slowly(b, srv.URL(), io.Discard, io.Discard, "sub", "--stream", "S", "--all", "--raw", "-T")
-		if code := wait(); code != fail.OK {
-			b.Fatalf("exit code %d", code)
-		}
-		rate = max(rate, n/time.Since(begin).Seconds())
-	}
-	b.ReportMetric(rate, "msgs/s")
 }
 
 // BenchmarkShow is the cost of one message between the wire and the output.

@@ -246,7 +246,7 @@ func (c *core) tick(ctx context.Context) func() error {
 				return err
 			}
 		}
-		if c.o.wait > 0 && now.Sub(c.last) >= c.o.wait {
+		if pending, _ := c.sub.Pending(); pending == 0 && c.o.wait > 0 && now.Sub(c.last) >= c.o.wait {
 			c.expired = true
 			return wire.ErrStop
 		}

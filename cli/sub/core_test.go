@@ -359,10 +359,10 @@ func TestAck(t *testing.T) {
 	}
 	testkit.Store(t, srv.JS(), "ev.a", 3, "x")
 	c.Start("sub deliver --ack --count 2").Says("Subscribing on deliver with acknowledgement of JetStream messages ").Wait()
-	info, err := push.Info(t.Context())
-	if err != nil || info.AckFloor.Stream != 2 {
-		t.Errorf("acknowledged up to %+v, want 2: %v", info, err)
-	}
+	testkit.Eventually(t, time.Minute, "two messages to be acknowledged", func() bool { // the server takes its time after it has the words
+		info, err := push.Info(t.Context())
+		return err == nil && info.AckFloor.Stream == 2
+	})
 }
 
 func TestInterruptIsTheNormalEnd(t *testing.T) {

@@ -25,7 +25,6 @@ const (
 type direct struct {
 	*flow
 	client *js.Client
-	name   string
 	filter string
 	place
 	sid     int
@@ -34,6 +33,8 @@ type direct struct {
 	got     int           // messages of the present batch
 	latest  uint64        // sequence of the latest of them, 0 at first
 	pause   time.Duration // quiet before the stream is asked again
+	asked   bool          // once at least
+	away    bool          // the stream has to be looked for before it is asked
 	timed   bool          // the time of storage is shown
 	block   []byte
 }
@@ -85,13 +86,24 @@ func openDirect(ctx context.Context, r *replay, client *js.Client, stream jetstr
 	if err != nil {
 		return nil, err
 	}
-	s := &direct{flow: &flow{r: r}, client: client, name: stream.CachedInfo().Config.Name, filter: filter, place: at, timed: !r.o.raw}
+	s := &direct{flow: newFlow(r, stream.CachedInfo()), client: client, filter: filter, place: at, timed: !r.o.raw}
 	s.flow.way = s
 	r.stored = stored{stream: s.name, direct: true}
 	return s.flow, nil
 }
 
 func (s *direct) ask(ctx context.Context) (err error) {
+	if s.asked {
+		ok, err := s.there(ctx)
+		if err != nil {
+			return err
+		}
+		if s.away = !ok; s.away {
+			s.later()
+			return nil
+		}
+	}
+	s.asked = true
 	if s.inbox, s.sid, err = s.flow.inbox(ctx, s.sid); err != nil {
 		return err
 	}
@@ -170,7 +182,12 @@ func (s *direct) status(code int, text string) error {
 	case 204: // the end of the batch
 	case 404:
 	case 503:
-		return fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
+		if s.flow.seq == 0 {
+			return fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
+		}
+		s.away = true // a server that has just started does not have its streams yet
+		s.later()
+		return nil
 	default:
 		return fmt.Errorf("stream %s: direct get: %s (%d)", s.name, text, code)
 	}
@@ -182,14 +199,20 @@ func (s *direct) status(code int, text string) error {
 	if s.r.o.toEnd {
 		return wire.ErrStop
 	}
-	s.pause = min(max(2*s.pause, soon), rarely)
-	s.quiet = 0
+	s.later()
 	return nil
 }
 
+// later has the stream asked again, less and less often.
+func (s *direct) later() {
+	s.waiting, s.pause, s.quiet = false, min(max(2*s.pause, soon), rarely), 0
+}
+
 // look asks again after a pause, and gives up where there is no answer.
-func (s *direct) look(_ context.Context, quiet time.Duration) error {
+func (s *direct) look(ctx context.Context, quiet time.Duration) error {
 	switch {
+	case !s.waiting && quiet >= s.pause && s.away:
+		return s.ask(ctx)
 	case !s.waiting && quiet >= s.pause:
 		return s.get()
 	case s.waiting && quiet > s.client.Timeout()+glance:

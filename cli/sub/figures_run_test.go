@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -179,13 +180,31 @@ func (f *figure) store(b *testing.B, r work) {
 	}
 }
 
+// command is a run of the binary in a home of its own.
+func (f *figure) command(bin string, args ...string) *exec.Cmd {
+	cmd := exec.Command(bin, args...)
+	cmd.Env = []string{"NATS_URL=" + f.srv.url, "HOME=" + f.dir, "XDG_CONFIG_HOME=" + f.dir, "PATH=" + os.Getenv("PATH")}
+	cmd.Stderr = &bytes.Buffer{}
+	return cmd
+}
+
+// finish waits for the end of the command and says how much memory it used, in MB.
+func finish(b *testing.B, cmd *exec.Cmd) (memory float64) {
+	b.Helper()
+	if err := cmd.Wait(); err != nil {
+		b.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, cmd.Stderr)
+	}
+	used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	if runtime.GOOS != "darwin" {
+		used <<= 10
+	}
+	return float64(used) / 1e6
+}
+
 // run runs the binary by the row's command line: messages a second, processor time for each in ns, and the memory in MB.
 func (f *figure) run(b *testing.B, r work, bin string) (rate, cpu, memory float64) {
 	b.Helper()
-	cmd := exec.Command(bin, r.args...)
-	cmd.Env = []string{"NATS_URL=" + f.srv.url, "HOME=" + f.dir, "XDG_CONFIG_HOME=" + f.dir, "PATH=" + os.Getenv("PATH")}
-	var told bytes.Buffer
-	cmd.Stderr = &told
+	cmd := f.command(bin, r.args...)
 	out, err := os.Create(filepath.Join(f.dir, "out"))
 	if err != nil {
 		b.Fatal(err)
@@ -211,16 +230,61 @@ func (f *figure) run(b *testing.B, r work, bin string) (rate, cpu, memory float6
 			b.Fatal(err)
 		}
 	}
-	if err := cmd.Wait(); err != nil {
-		b.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, told.Bytes())
-	}
+	memory = finish(b, cmd)
 	took := time.Since(begin)
 	busy := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
-	if runtime.GOOS != "darwin" {
-		used <<= 10
+	return float64(r.n) / took.Seconds(), float64(busy.Nanoseconds()) / float64(r.n), memory
+}
+
+// slow publishes n numbered messages to a subscription whose output is read at 10,000 lines a second.
+func (f *figure) slow(b *testing.B, bin string, n int) (memory float64) {
+	b.Helper()
+	cmd := f.command(bin, "sub", "speed", "--raw", "--count", strconv.Itoa(n))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
 	}
-	return float64(r.n) / took.Seconds(), float64(busy.Nanoseconds()) / float64(r.n), float64(used) / 1e6
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	f.srv.subscribed(b, "speed")
+	published := make(chan error, 1)
+	go func() { published <- f.srv.count("speed", n) }()
+	lines, pace := bufio.NewScanner(out), time.NewTicker(10*time.Millisecond)
+	defer pace.Stop()
+	for i := range n {
+		if i%100 == 0 {
+			<-pace.C
+		}
+		if !lines.Scan() || lines.Text() != strconv.Itoa(i) {
+			b.Fatalf("line %d is %q", i, lines.Text())
+		}
+	}
+	if lines.Scan() {
+		b.Fatalf("there is more: %q", lines.Text())
+	}
+	if err := <-published; err != nil {
+		b.Fatal(err)
+	}
+	return finish(b, cmd)
+}
+
+// count publishes the numbers below n as fast as the wire goes.
+func (p *process) count(subject string, n int) error {
+	c, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	out := wire.NewPublisher(context.Background(), c, false)
+	defer out.Close()
+	for i := range n {
+		if err := out.Publish(subject, "", nil, strconv.AppendInt(nil, int64(i), 10)); err != nil {
+			return err
+		}
+	}
+	_, err = out.Confirm(context.Background())
+	return err
 }
 
 func wirePub(b *testing.B, f *figure, n int) float64 {

@@ -68,6 +68,7 @@ var figures = []work{
 	{name: "sub", n: 300_000, body: 16, live: true, args: []string{"sub", "speed", "--count", "300000"}, wire: wireSub},
 	{name: "sub-raw", n: 300_000, body: 16, live: true, args: []string{"sub", "speed", "--count", "300000", "--raw"}, wire: wireSub},
 	{name: "replay", n: 500_000, body: 128, store: true, args: []string{"sub", "--stream", "S", "--all", "--raw", "--count", "500000"}, wire: wireReplay},
+	{name: "replay-direct", n: 500_000, body: 128, store: true, args: []string{"sub", "--stream", "S", "--direct", "--raw", "--count", "500000"}, wire: wireReplay},
 }
 
 // figure is where a row is measured.
@@ -93,4 +94,19 @@ func binary(b *testing.B) string {
 		b.Fatalf("building: %v\n%s", err, out)
 	}
 	return bin
+}
+
+// BenchmarkFiguresSlowReader is sub into a reader that takes 10,000 lines a second while 120,000 messages are published as fast as the
+// wire goes, 1.2 million with NATSKIT_SOAK. It fails when one is missing, doubled or out of order.
+func BenchmarkFiguresSlowReader(b *testing.B) {
+	n := 120_000
+	if os.Getenv("NATSKIT_SOAK") != "" {
+		n = 1_200_000
+	}
+	bin := binary(b)
+	f := prepare(b, work{body: 16})
+	for b.Loop() {
+		b.ReportMetric(f.slow(b, bin, n), "MB")
+	}
+	b.ReportMetric(float64(n), "msgs")
 }

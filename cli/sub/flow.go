@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
+	"github.com/natskit/natskit/contexts"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/wire"
 )
@@ -21,6 +23,8 @@ const glance = 250 * time.Millisecond
 // flow reads a stream by the wire engine: what the socket brings is shown by the goroutine that reads it.
 type flow struct {
 	r       *replay
+	name    string    // of the stream
+	created time.Time // that stream
 	sub     *wire.Subscriber
 	way     way
 	inboxes string // prefix of reply subjects
@@ -33,6 +37,10 @@ type flow struct {
 	read  uint64 // messages and answers, to notice silence
 	quiet time.Duration
 	known uint64 // read at the last glance
+}
+
+func newFlow(r *replay, info *jetstream.StreamInfo) *flow {
+	return &flow{r: r, name: info.Config.Name, created: info.Created}
 }
 
 // way is how messages are asked for. Its methods are called by the goroutine that runs the flow.
@@ -151,6 +159,33 @@ func (f *flow) tick(ctx context.Context, every time.Duration) error {
 		return nil // away
 	}
 	return f.way.look(ctx, f.quiet)
+}
+
+// there asks whether the stream that we read is still there. It is an error that it is not; false is no answer for now.
+func (f *flow) there(ctx context.Context) (bool, error) {
+	limited, cancel := f.r.e.Nats.Deadline(ctx)
+	defer cancel()
+	stream, err := f.r.api.Stream(limited, f.name)
+	if err != nil {
+		return false, f.fatal(ctx, err)
+	}
+	if !stream.CachedInfo().Created.Equal(f.created) {
+		return false, fmt.Errorf("stream %s was deleted and made again while it was read", f.name)
+	}
+	return true, nil
+}
+
+// fatal is nil for an error of a request that may pass.
+func (f *flow) fatal(ctx context.Context, err error) error {
+	var api *jetstream.APIError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrPermissionViolation), errors.As(err, &api) && api.Code != 503:
+		return fmt.Errorf("reading stream %s: %w", f.name, contexts.Refusal(ctx, err))
+	}
+	f.r.e.Log.Debug(fmt.Sprintf(">>> Reading stream %s: %v", f.name, err))
+	return nil
 }
 
 // inbox subscribes to a new subject, in place of the one before.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
@@ -21,8 +20,9 @@ const (
 	askMessages  = 32 << 10
 	askBytes     = 4 << 20
 	askExpires   = 30 * time.Second
-	askHeartbeat = 5 * time.Second
+	askHeartbeat = 2 * time.Second
 	idleConsumer = 5 * time.Minute // how long the server keeps a consumer that nobody reads
+	lastWord     = time.Second     // how long the end waits for the consumer to be removed: the server has the request, or is gone
 )
 
 // ordered reads a stream by a consumer of its own, that acknowledges nothing and is made again, from the message after the latest,
@@ -31,8 +31,6 @@ type ordered struct {
 	*flow
 	client   *js.Client
 	stream   jetstream.Stream
-	created  time.Time // the stream
-	name     string
 	cfg      jetstream.ConsumerConfig
 	consumer string // its name, empty when it has to be made
 	before   string // the one in its place before, to be removed
@@ -56,7 +54,7 @@ type pull struct {
 func openOrdered(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (*flow, error) {
 	info := stream.CachedInfo()
 	from := startOf(r.o, r.e.Clock.Now())
-	s := &ordered{flow: &flow{r: r}, client: client, stream: stream, created: info.Created, name: info.Config.Name, wait: -1}
+	s := &ordered{flow: newFlow(r, info), client: client, stream: stream, wait: -1}
 	s.flow.way = s
 	s.cfg = jetstream.ConsumerConfig{
 		DeliverPolicy: from.policy, OptStartSeq: from.seq, OptStartTime: from.time, AckPolicy: jetstream.AckNonePolicy,
@@ -147,28 +145,23 @@ func (s *ordered) ask(ctx context.Context) error {
 
 // remake makes the consumer again. What may pass is tried again later.
 func (s *ordered) remake(ctx context.Context) error {
-	limited, cancel := s.r.e.Nats.Deadline(ctx)
-	defer cancel()
-	stream, err := s.r.api.Stream(limited, s.name)
-	if err == nil {
-		if info := stream.CachedInfo(); !info.Created.Equal(s.created) {
-			return fmt.Errorf("stream %s was deleted and made again while it was read", s.name)
+	ok, err := s.there(ctx)
+	if err != nil {
+		return err
+	}
+	if ok {
+		limited, cancel := s.r.e.Nats.Deadline(ctx)
+		defer cancel()
+		if _, err = s.make(limited); err == nil {
+			s.retry, s.wait, s.quiet = 0, -1, 0
+			s.remove(limited, s.before)
+			s.before = ""
+			return nil
 		}
-		_, err = s.make(limited)
+		if err = s.fatal(ctx, err); err != nil {
+			return err
+		}
 	}
-	var api *jetstream.APIError
-	switch {
-	case err == nil:
-		s.retry, s.wait, s.quiet = 0, -1, 0
-		s.remove(limited, s.before)
-		s.before = ""
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrPermissionViolation), errors.As(err, &api) && api.Code != 503:
-		return fmt.Errorf("reading stream %s: %w", s.name, contexts.Refusal(ctx, err))
-	}
-	s.r.e.Log.Debug(fmt.Sprintf(">>> Making a consumer of stream %s again: %v", s.name, err))
 	s.retry = min(max(2*s.retry, glance), 2*time.Second)
 	s.again(s.retry)
 	return nil
@@ -308,6 +301,9 @@ func (s *ordered) ended(ctx context.Context) error {
 	limited, cancel := s.r.e.Nats.Deadline(ctx)
 	defer cancel()
 	consumer, err := s.stream.Consumer(limited, s.consumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		s.again(0)
+	}
 	if err != nil {
 		return nil // the heartbeats tell
 	}
@@ -323,7 +319,7 @@ func (s *ordered) close(ctx context.Context) {
 	if s.before == "" || !s.r.nc.IsConnected() {
 		return
 	}
-	ctx, cancel := s.r.e.Nats.Deadline(ctx)
+	ctx, cancel := context.WithTimeout(ctx, lastWord)
 	defer cancel()
 	s.remove(ctx, s.before)
 }

@@ -48,7 +48,7 @@ func (t *saving) copy(ctx context.Context) (Meta, error) {
 	if err == nil {
 		err = w.finish()
 	}
-	if err = errors.Join(err, w.file.Close()); err != nil {
+	if err = errors.Join(err, w.close()); err != nil {
 		return meta, err
 	}
 	t.out.Copied, t.out.Received, t.out.Unpacked = true, uint64(w.size), w.frames.plain

@@ -53,7 +53,7 @@ func bigWorld(t *testing.T, storage jetstream.StorageType) world {
 	t.Helper()
 	srv := testkit.Server(t)
 	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Storage: storage})
-	testkit.Store(t, srv.JS(), "orders.new", 150, noise(32<<10))
+	testkit.Store(t, srv.JS(), "orders.new", 50, noise(64<<10))
 	testkit.Consumer(t, srv.JS(), "ORDERS", jetstream.ConsumerConfig{Durable: "C", AckPolicy: jetstream.AckExplicitPolicy})
 	return world{srv, js.New(srv.JS()), filepath.Join(t.TempDir(), "ORDERS")}
 }

@@ -104,11 +104,11 @@ func (r *restoring) remove(ctx context.Context, info js.Stream) error {
 // complete takes the mark off, makes the consumers that the archive lacks and compares what is there with what should be.
 func (r *restoring) complete(ctx context.Context) error {
 	if err := r.consumers(ctx); err != nil {
-		return fmt.Errorf("stream %s is restored, not all of its consumers: %w", r.name, err)
+		return fail.Hint(fmt.Errorf("stream %s is restored, not all of its consumers: %w", r.name, err), "the same command again makes the others")
 	}
 	info, err := r.c.Update(ctx, r.o.Config)
 	if err != nil {
-		return fmt.Errorf("stream %s is restored, the mark %s stays in its metadata: %w", r.name, markKey, err)
+		return fail.Hint(fmt.Errorf("stream %s is restored, the mark %s stays in its metadata: %w", r.name, markKey, err), "the same command again takes it off")
 	}
 	r.out.Stream = info
 	if fresh, err := r.c.Info(ctx, r.name); err == nil { // the response to an update lacks parts of the state

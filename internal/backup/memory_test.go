@@ -35,6 +35,9 @@ func TestMemory(t *testing.T) {
 		t.Skip("the peak of a process is read from /proc")
 	}
 	megabytes := 40
+	if raceDetector {
+		megabytes = 4
+	}
 	if os.Getenv("NATSKIT_SOAK") != "" {
 		megabytes = 600
 	}

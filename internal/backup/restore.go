@@ -124,8 +124,9 @@ func (r *restoring) existing(ctx context.Context) (done bool, err error) {
 	return true, ErrExists
 }
 
+// equalState compares what identifies the messages; servers say 0 or 1 for the first sequence of a stream that never had one.
 func equalState(a, b api.StreamState) bool {
-	return a.Msgs == b.Msgs && a.FirstSeq == b.FirstSeq && a.LastSeq == b.LastSeq
+	return a.Msgs == b.Msgs && max(a.FirstSeq, 1) == max(b.FirstSeq, 1) && a.LastSeq == b.LastSeq
 }
 
 // marked is the configuration with the mark of a restore that is not finished.
@@ -198,7 +199,7 @@ func (r *restoring) begin(ctx context.Context) error {
 // Chunks are as large as the server's own, and a few are under way at once: the server takes them in order.
 const (
 	chunkBytes  = 128 << 10
-	underWay    = 8
+	underWay    = 16
 	leastChunks = 1 << 10
 )
 

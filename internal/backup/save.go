@@ -2,13 +2,9 @@ package backup
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -169,7 +165,7 @@ func (t *saving) snapshot(ctx context.Context) (Meta, error) {
 	if err == nil {
 		err = w.finish()
 	}
-	if err = errors.Join(err, w.file.Close()); err != nil {
+	if err = errors.Join(err, w.close()); err != nil {
 		return meta, err
 	}
 	t.out.Received, t.out.Unpacked = uint64(w.size), w.frames.plain
@@ -261,49 +257,6 @@ func (t *saving) memoryConsumers(last uint64) error {
 	t.out.Notes = append(t.out.Notes, fmt.Sprintf("%d consumers in memory were saved at their acknowledgement floor: the server's snapshot lacks them", len(list)))
 	return writeSynced(filepath.Join(t.stage.dir, ConsumersFile), append(data, '\n'))
 }
-
-// archiveWriter writes an archive and measures it as it passes.
-type archiveWriter struct {
-	file   *os.File
-	sum    hash.Hash
-	size   int64
-	frames frames
-	name   string // the archive's name by its format, after finish
-}
-
-func newArchiveWriter(path string) (*archiveWriter, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return &archiveWriter{file: f, sum: sha256.New()}, nil
-}
-
-func (w *archiveWriter) Write(p []byte) (int, error) {
-	n, err := w.file.Write(p)
-	w.sum.Write(p[:n])
-	_, _ = w.frames.Write(p[:n])
-	w.size += int64(n)
-	return n, err
-}
-
-// finish proves that the archive is whole and puts it on the disk.
-func (w *archiveWriter) finish() error {
-	var err error
-	if w.name, err = format(w.file); err != nil {
-		return err
-	}
-	if err := w.frames.whole(w.file, w.name == TarFile); err != nil {
-		return err
-	}
-	return w.file.Sync()
-}
-
-func (w *archiveWriter) proof() File {
-	return File{Size: w.size, SHA256: hex.EncodeToString(w.sum.Sum(nil))}
-}
-
-var _ io.Writer = (*archiveWriter)(nil)
 
 // next is the next message; context.DeadlineExceeded says that none came for so long.
 func next(ctx context.Context, sub *nats.Subscription, wait time.Duration) (*nats.Msg, error) {

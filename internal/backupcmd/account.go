@@ -92,7 +92,7 @@ func (r savedAccount) View(p *render.Page) {
 		t.Row(render.Key(s.Stream), render.Count(s.Messages), render.Bytes(s.Bytes), render.Count(s.Consumers), render.Bytes(s.Received), s.status())
 	}
 	mishaps(p, "Backup Warnings", r.Warnings)
-	mishaps(p, "Backup Failures", r.Failures)
+	mishaps(p, "Backup failures", r.Failures)
 }
 
 func (r savedStream) status() any {

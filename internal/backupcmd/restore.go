@@ -106,9 +106,6 @@ func (r restored) JSON() any { return r.Stream }
 
 // View says what was done, then shows the stream.
 func (r restored) View(p *render.Page) {
-	for _, n := range r.Notes {
-		p.Line("%s", render.Warn(n))
-	}
 	done := render.Sprintf("Restored stream %q in %s", r.Stream.StreamInfo.Config.Name, render.Span(r.elapsed))
 	p.Line("%s", done)
 	p.Gap()
@@ -210,6 +207,9 @@ func runRestore(ctx context.Context, e *env.Env, o restoreOptions) error {
 		}
 		if done.Cleared {
 			e.Say("The half of stream %s that an earlier restore had left was removed first", name)
+		}
+		for _, n := range done.Notes {
+			e.IO.Warn("%s", n)
 		}
 		return e.Out.Print(restored{done, e.Clock.Now().Sub(start)})
 	})

@@ -96,8 +96,8 @@ func (r restoredAccount) View(p *render.Page) {
 	for _, s := range r.Streams {
 		t.Row(render.Key(s.Stream), render.Count(s.Messages), render.Bytes(s.Bytes), render.Count(s.Consumers), s.Status)
 	}
-	mishaps(p, "Restore Warnings", r.Warnings)
-	mishaps(p, "Restore Failures", r.Failures)
+	mishaps(p, "Restore warnings", r.Warnings)
+	mishaps(p, "Restore failures", r.Failures)
 	mishaps(p, "Not in the Backup", r.Missing)
 }
 

@@ -3,6 +3,7 @@ package js
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js/delivery"
 )
 
 // smallScan is the number of messages up to which asking for them costs less than making a consumer.
@@ -127,22 +129,22 @@ func (f *follower) take(m jetstream.Msg) {
 	}
 	f.busy.Store(true)
 	defer f.busy.Store(false)
-	meta, err := m.Metadata()
-	if err != nil {
-		f.end(err)
+	meta, ok := delivery.Parse(m.Reply())
+	if !ok {
+		f.end(fmt.Errorf("stream %s: %q is no reply subject of a consumer", f.stream, m.Reply()))
 		return
 	}
-	if meta.Sequence.Stream > f.r.UpTo {
+	if meta.Sequence > f.r.UpTo {
 		f.end(ErrStop)
 		return
 	}
 	f.seen.Add(1)
 	f.count++
-	err = f.each(&DirectMessage{Subject: m.Subject(), Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Header: m.Headers(), Data: m.Data(), Pending: meta.NumPending})
+	err := f.each(&DirectMessage{Subject: m.Subject(), Sequence: meta.Sequence, Time: meta.Time, Header: m.Headers(), Data: m.Data(), Pending: meta.Pending})
 	switch {
 	case err != nil:
 		f.end(err)
-	case meta.NumPending == 0, meta.Sequence.Stream >= f.r.UpTo, f.r.Limit > 0 && f.count >= f.r.Limit:
+	case meta.Pending == 0, meta.Sequence >= f.r.UpTo, f.r.Limit > 0 && f.count >= f.r.Limit:
 		f.end(ErrStop)
 	}
 }

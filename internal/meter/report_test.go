@@ -65,7 +65,7 @@ func TestTextOfOneClientAndOfNone(t *testing.T) {
 }
 
 // What a receiver's first read brought took a time that nobody knows: it must not make the rate look better.
-func TestReceiverRates(t *testing.T) {
+func TestN5_ReceiverRates(t *testing.T) {
 	t.Parallel()
 	run := meter.NewRun(3, 0)
 	one, burst, many := run.Probes()[0], run.Probes()[1], run.Probes()[2]

@@ -17,7 +17,7 @@ func hist(values ...int64) *meter.Hist {
 	return h
 }
 
-func TestStatisticsByHand(t *testing.T) {
+func TestN5_StatisticsByHand(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
 		name          string

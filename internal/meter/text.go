@@ -34,7 +34,7 @@ func (s *Side) text() []string {
 	}
 	out = append(out, "")
 	for _, a := range s.Agents {
-		out = append(out, fmt.Sprintf("  %s: %s ~ %d clients (%s msgs)", a.Name, speed(a.Total.Rate, a.Total.BytesPerSecond), a.Total.Clients, Commas(a.Total.Messages)))
+		out = append(out, fmt.Sprintf("  %s: %s ~ %s (%s msgs)", a.Name, speed(a.Total.Rate, a.Total.BytesPerSecond), clients(a.Total.Clients), Commas(a.Total.Messages)))
 	}
 	if len(s.Agents) > 0 {
 		out = append(out, "")
@@ -48,6 +48,13 @@ func (s *Side) text() []string {
 			Micros(float64(l.P50)), Micros(float64(l.P90)), Micros(float64(l.P99)), Micros(float64(l.P999))))
 	}
 	return append(out, "")
+}
+
+func clients(n int) string {
+	if n == 1 {
+		return "1 client"
+	}
+	return fmt.Sprintf("%d clients", n)
 }
 
 func (c *Client) line() string {

@@ -146,16 +146,9 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 			return e.Prompt.Secret(ctx, prompt.Question{Flag: "password-file", Message: "Password"})
 		}
 	}
-	root, err := contexts.Root(e.Getenv)
+	err := r.openContexts()
 	if err != nil {
 		return err
-	}
-	e.Contexts = contexts.NewStore(root, e.Getenv)
-	if e.Files.Dir != "" {
-		e.Contexts = e.Contexts.In(e.Files.Dir)
-	}
-	e.Settings = func(ctx context.Context) (contexts.Resolved, error) {
-		return contexts.Resolve(ctx, e.Contexts, e.Request)
 	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -197,6 +190,23 @@ func (r *run) run(ctx context.Context, format render.Format) error {
 		err = context.Cause(ctx)
 	}
 	return err
+}
+
+// openContexts finds the named contexts.
+func (r *run) openContexts() error {
+	e := r.e
+	root, err := contexts.Root(e.Getenv)
+	if err != nil {
+		return err
+	}
+	e.Contexts = contexts.NewStore(root, e.Getenv)
+	if e.Files.Dir != "" {
+		e.Contexts = e.Contexts.In(e.Files.Dir)
+	}
+	e.Settings = func(ctx context.Context) (contexts.Resolved, error) {
+		return contexts.Resolve(ctx, e.Contexts, e.Request)
+	}
+	return nil
 }
 
 func (r *run) prompter(prefix string) prompt.Prompter {

@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/natskit/natskit/internal/js/delivery"
 )
 
 // Bounds of what a scan asks for ahead of its reader: this many messages or bytes are in memory at most, twice while a
@@ -243,21 +244,21 @@ func (s *scan) take(ctx context.Context, m *nats.Msg) (*scanned, error) {
 	if m.Reply == "" {
 		return nil, s.status(ctx, m)
 	}
-	meta, ok := parseAck(m.Reply)
-	if !ok || meta.consumer != s.name {
+	meta, ok := delivery.Parse(m.Reply)
+	if !ok || meta.Consumer != s.name {
 		return nil, nil
 	}
 	s.asked = max(0, s.asked-1)
-	if meta.deliver != s.deliver+1 {
+	if meta.Delivered != s.deliver+1 {
 		return nil, s.again(ctx)
 	}
-	s.deliver = meta.deliver
-	s.left, s.drained = meta.pending, meta.pending == 0
-	if meta.seq <= s.lastSeq {
+	s.deliver = meta.Delivered
+	s.left, s.drained = meta.Pending, meta.Pending == 0
+	if meta.Sequence <= s.lastSeq {
 		return nil, nil
 	}
-	s.lastSeq = meta.seq
-	return &scanned{msg: m, seq: meta.seq, time: time.Unix(0, meta.stamp), pending: meta.pending}, nil
+	s.lastSeq = meta.Sequence
+	return &scanned{msg: m, seq: meta.Sequence, time: meta.Time, pending: meta.Pending}, nil
 }
 
 // status reads what the server says of a request: that it lives, that it ended, or that the consumer is gone.
@@ -329,45 +330,4 @@ func (c *Client) scan(ctx context.Context, spec scanSpec, atEnd func() error, fn
 	}
 	defer s.close(ctx)
 	return s.each(ctx, atEnd, fn)
-}
-
-type ackMeta struct {
-	consumer              string
-	seq, deliver, pending uint64
-	stamp                 int64 // nanoseconds
-}
-
-// parseAck reads the reply subject of a consumer's message, in the short form and in the one with domain and account.
-func parseAck(reply string) (ackMeta, bool) {
-	if !strings.HasPrefix(reply, "$JS.ACK.") {
-		return ackMeta{}, false
-	}
-	var tokens [13]string
-	n := 0
-	for rest := reply; n < len(tokens); n++ {
-		i := strings.IndexByte(rest, '.')
-		if i < 0 {
-			tokens[n] = rest
-			n++
-			break
-		}
-		tokens[n], rest = rest[:i], rest[i+1:]
-	}
-	at := 0
-	switch {
-	case n == 9:
-		at = 3
-	case n >= 11:
-		at = 5
-	default:
-		return ackMeta{}, false
-	}
-	var a ackMeta
-	var err [4]error
-	a.consumer = tokens[at]
-	a.seq, err[0] = strconv.ParseUint(tokens[at+2], 10, 64)
-	a.deliver, err[1] = strconv.ParseUint(tokens[at+3], 10, 64)
-	a.stamp, err[2] = strconv.ParseInt(tokens[at+4], 10, 64)
-	a.pending, err[3] = strconv.ParseUint(tokens[at+5], 10, 64)
-	return a, errors.Join(err[:]...) == nil
 }

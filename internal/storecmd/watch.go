@@ -49,7 +49,8 @@ func Watch(ctx context.Context, e *env.Env, l Limits, run func(context.Context, 
 	if closeErr := w.Feed.Close(nil); err == nil {
 		err = closeErr
 	}
-	if errors.Is(err, errEnough) {
+	// A request that the end of the time cut off tells of the deadline and not of its cause.
+	if errors.Is(err, errEnough) || errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(limited), errEnough) {
 		return nil
 	}
 	return fail.Ended(ctx, err)

@@ -57,9 +57,14 @@ func NewPublisher(ctx context.Context, c *Conn, keepGoing bool) *Publisher {
 	})
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = stop
+	if !c.rmu.TryLock() { // at once, so that no Ping comes in between
+		p.fail(ErrBusy)
+		close(p.done)
+		return p
+	}
 	go func() {
 		defer close(p.done)
-		if err := c.Read(reading, Handler{Err: p.refused}); reading.Err() == nil {
+		if err := c.read(reading, Handler{Err: p.refused}); reading.Err() == nil {
 			p.fail(err)
 		}
 	}()

@@ -355,3 +355,31 @@ func TestPublisherKeepsAnsweringPings(t *testing.T) {
 	}
 	srv.expect(t, "PUB a 0")
 }
+
+// TestPublisherAndPing: a Ping directly after NewPublisher does not take the reading from it.
+func TestPublisherAndPing(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "")
+	ctx := testContext(t)
+	for range 50 {
+		c := dial(t, testOptions(s.ClientURL()))
+		p := NewPublisher(ctx, c, false)
+		if err := c.Ping(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Publish("s", "", nil, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := p.Confirm(ctx); err != nil || r.Confirmed != 1 {
+			t.Fatalf("%+v: %v", r, err)
+		}
+		p.Close()
+	}
+	c := dial(t, testOptions(s.ClientURL()))
+	first, second := NewPublisher(ctx, c, false), NewPublisher(ctx, c, false)
+	if err := second.Err(); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second publisher: %v", err)
+	}
+	second.Close()
+	first.Close()
+}

@@ -159,6 +159,11 @@ func (c *Conn) Read(ctx context.Context, h Handler) error {
 	if !c.rmu.TryLock() {
 		return ErrBusy
 	}
+	return c.read(ctx, h)
+}
+
+// read is Read for a caller that is the reader already; it is not any more when read returns.
+func (c *Conn) read(ctx context.Context, h Handler) error {
 	defer c.leave()
 	disarm := c.arm(ctx)
 	defer disarm()

@@ -101,7 +101,11 @@ func (o *simulateOptions) run(ctx context.Context, e *env.Env) error {
 	if serr := s.Stop(stop); err == nil {
 		err = serr
 	}
-	last.Sent, last.Received = max(last.Sent, now().Sent), max(last.Received, now().Received)
+	after := now()
+	last.Sent, last.Received, last.Waiting = max(last.Sent, after.Sent), max(last.Received, after.Received), after.Waiting
+	if last.Waiting > 0 {
+		e.IO.Warn("%d metrics could not be sent before the end", last.Waiting)
+	}
 	if ferr := o.finish(e, feed, last); err == nil {
 		err = ferr
 	}

@@ -409,6 +409,11 @@ func (f *stage) moves() {
 	if !got.OK || got.Server != leaf.WebsocketURL() || !strings.Contains(got.Warning, "no bucket config") {
 		f.t.Errorf("moving is answered with %+v", got)
 	}
+	sub := testkit.Subscribe(f.t, leaf.Conn(), "metrics.laptop.*")
+	sent := f.tab.get(`Number(document.getElementById("sent").textContent)`)
+	if m := decoded[struct{ Sent float64 }](f.t, sub.Next()); m.Sent <= sent.(float64) {
+		f.t.Errorf("the count of messages went from %v to %v", sent, m.Sent)
+	}
 	f.tab.until("the device has moved", `document.body.dataset.state === "moved" && document.getElementById("log").innerText.includes("answers at laptop")`)
 	if got := decoded[info](f.t, f.ask(leaf.Conn(), "qcon.device_info", "")); got.Server != "laptop" {
 		f.t.Errorf("at the laptop it says %+v", got)

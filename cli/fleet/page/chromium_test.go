@@ -295,6 +295,14 @@ func (p *tab) fill(selector, text string) {
 	p.do("Input.insertText", map[string]any{"text": text})
 }
 
+// choose puts a file into a field for files.
+func (p *tab) choose(selector, path string) {
+	p.t.Helper()
+	var r struct{ Result struct{ ObjectID string } }
+	p.must(p.call(p.ctx, p.session, "Runtime.evaluate", map[string]any{"expression": fmt.Sprintf("document.querySelector(%q)", selector)}, &r))
+	p.do("DOM.setFileInputFiles", map[string]any{"files": []string{path}, "objectId": r.Result.ObjectID})
+}
+
 // press sends a key.
 func (p *tab) press(key string, code int) {
 	p.t.Helper()

@@ -39,7 +39,7 @@ func TestRulesAreTheSameAsElsewhere(t *testing.T) {
 		`id matches "^d[0-9]$"`, `nickname matches "(?i)^ADA$"`, `cpus * 2 + 1 == 17`, `2 + 3 * 4 ** 2 / 8 == 8`, `-cpus < 0`, `cpus % 3 == 2`,
 		`not (cpus > 4) or arch startsWith "arm"`, `arch endsWith "64"`, `cpus > 4 ? os.name == "Android" : false`, `len(nickname) == 3`,
 		`lower(nickname) == 'ada'`, `upper(model) == "PIXEL 9"`, `!(cpus == 8)`, `cpus in 1..8`, `memory / 1073741824 == 8`, `(labels.floor ?? "1") == "2"`,
-		`os["version"] == "16"`, `1_000 == 1000`, `cpus != 8 || cpus == 8 && false`, `cluster == ''`, `int(labels.floor) == 2`,
+		`os["version"] == "16"`, `1_000 == 1000`, `cpus != 8 || cpus == 8 && false`, `trouble == ""`, `cluster == ''`, `int(labels.floor) == 2`,
 	} {
 		selector, err := fleet.Compile(strings.TrimSpace(expression))
 		if err != nil {

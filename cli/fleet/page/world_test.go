@@ -60,3 +60,24 @@ func TestHubDies(t *testing.T) {
 		return err == nil && !strings.Contains(string(m.Data), `"server":"`+at+`"`)
 	})
 }
+
+// TestCredentialsFile: a person can join with a JWT and its seed, and nothing else lets them in there.
+func TestCredentialsFile(t *testing.T) {
+	t.Parallel()
+	b := newChromium(t)
+	hub := testkit.Server(t, testkit.WithJWT(), testkit.WithWebsocket())
+	_, said := up(t, clitest.New(t, Command()), "--websocket "+hub.WebsocketURL())
+	p := b.open(said.URL, 360, 740)
+	p.click("#join-button")
+	p.until("nobody is let in without", `document.getElementById("join-error").innerText.includes("does not accept")`)
+	p.click("summary")
+	p.choose("#creds", hub.CredsFile())
+	p.click("#join-button")
+	p.until("the device is online", `document.body.dataset.state === "online"`)
+	testkit.Eventually(t, 60*time.Second, "the device answers", func() bool {
+		_, err := hub.Conn().Request("qcon.nickname", nil, 5*time.Second)
+		return err == nil
+	})
+	p.do("Page.reload", nil)
+	p.until("a reload joins again", `document.body?.dataset.ready === "yes" && document.body.dataset.state === "online"`)
+}

@@ -47,7 +47,7 @@ func (l *link) configure() {
 		case watched:
 			attempt = -1
 			continue
-		case err != nil && l.nc.IsConnected():
+		case err != nil && l.nc.IsConnected() && (missing(err) || attempt >= 3): // a slow server is no trouble yet
 			l.d.trouble(l.absent(err))
 		}
 		if !pause(l.ctx, backoff(attempt, firstLook, mostLook), again) {

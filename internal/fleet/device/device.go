@@ -112,7 +112,7 @@ func (d *Device) State() fleet.ConfigState {
 // Waiting is how many metrics wait to be sent or acknowledged, and how many were given up because there was no more room.
 func (d *Device) Waiting() (metrics int, lost uint64) { return d.out.waiting() }
 
-// Stop ends the device: what is under way is finished as far as ctx allows, then the connection is closed.
+// Stop ends the device: what is under way is finished as far as ctx allows, then the connection is closed. Waiting tells what was left.
 func (d *Device) Stop(ctx context.Context) error {
 	d.mu.Lock()
 	if d.closed {
@@ -131,7 +131,7 @@ func (d *Device) Stop(ctx context.Context) error {
 	l.close()
 	d.moving.Unlock()
 	d.wg.Wait()
-	if errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrConnectionClosed) {
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, nats.ErrConnectionClosed) {
 		return nil // nothing waits there: metrics and results are kept by us
 	}
 	return err

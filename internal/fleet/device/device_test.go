@@ -222,6 +222,20 @@ func TestMetricsOnce(t *testing.T) {
 	contiguous(t, testkit.Stored(t, srv.JS(), "metrics"))
 }
 
+func TestMetricsWithoutJetStream(t *testing.T) {
+	srv := testkit.Server(t, testkit.WithoutJetStream())
+	seen := testkit.Subscribe(t, srv.Conn(), "metrics.>")
+	o := options(srv.URL(), "d1")
+	o.Interval = 5 * time.Millisecond
+	start(t, o)
+	for n := uint64(1); n <= 5; n++ {
+		var metric fleet.Metric
+		if err := json.Unmarshal(seen.Next().Data, &metric); err != nil || metric.Seq != n {
+			t.Errorf("metric %d, %v, want %d", metric.Seq, err, n)
+		}
+	}
+}
+
 // contiguous checks that the metrics of each instance count up by one, and returns how many there are of each device.
 func contiguous(t testing.TB, stored []*jetstream.RawStreamMsg) map[string]int {
 	t.Helper()
@@ -248,6 +262,12 @@ func TestMoves(t *testing.T) {
 	d := start(t, options(hub.URL(), "d1"))
 	nc := hub.Conn()
 	var c fleet.Controlled
+	for _, bad := range []string{"http://x", "nats://", "nats://s3cr3t@h:bad", "a,,b", "\x00"} {
+		ask(t, nc, "qcon.advertise", bad, &c)
+		if c.OK || !strings.Contains(c.Error, "no URL") || strings.Contains(c.Error, "s3cr3t") {
+			t.Errorf("%q: %+v", bad, c)
+		}
+	}
 	ask(t, nc, "qcon.advertise", testkit.Dead(t), &c)
 	if c.OK || c.Error == "" || d.Info().Server != "test" {
 		t.Errorf("moved to nowhere: %+v", c)

@@ -3,7 +3,9 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -32,7 +34,11 @@ func (d *Device) move(target string, tell func(fleet.Controlled)) {
 		tell(a)
 		return
 	}
-	next, err := d.reach(target)
+	err := checkServers(target)
+	var next *link
+	if err == nil {
+		next, err = d.reach(target)
+	}
 	if err != nil {
 		a.OK, a.Server, a.Error = false, bare(old.nc.ConnectedUrl()), err.Error()
 		d.say("Not moved to %s: %s", at, err)
@@ -77,6 +83,23 @@ func (d *Device) reach(target string) (*link, error) {
 		return nil, errStopped
 	}
 	return l, nil
+}
+
+// checkServers refuses what is no list of server URLs, without quoting a secret in it.
+func checkServers(target string) error {
+	for s := range strings.SplitSeq(target, ",") {
+		if s = strings.TrimSpace(s); s == "" && target == "" {
+			return nil // home
+		}
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			return fmt.Errorf("%q is no URL of a server", bare(s))
+		}
+	}
+	return nil
 }
 
 // abroad is how to connect to the servers at target.

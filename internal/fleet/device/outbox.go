@@ -19,6 +19,7 @@ type parcel struct {
 	id      string
 	data    []byte
 	first   time.Time // when it was first sent; zero if it was not
+	sent    int       // how often
 }
 
 // outbox sends metrics in their order. Where a stream takes them each is sent again until it is acknowledged, the next after it;
@@ -37,6 +38,7 @@ type outbox struct {
 	state sync.Mutex // guards home
 	home  *home      // the stream that takes the metrics; nil when none does
 	asked bool       // home has been looked for on this link
+	tries int        // lookups on this link that nobody answered
 }
 
 // home is a stream and its domain.
@@ -53,6 +55,7 @@ type ack struct {
 const (
 	ackPatience = 2 * time.Second
 	resendAfter = 200 * time.Millisecond
+	mostLookups = 4
 	// dedupe is less than the time for which a stream remembers message ids unless it is told otherwise: 2 minutes.
 	dedupe = 100 * time.Second
 )
@@ -85,7 +88,7 @@ func (o *outbox) waiting() (int, uint64) {
 // forget makes the outbox look for a stream anew: the device is somewhere else.
 func (o *outbox) forget() {
 	o.state.Lock()
-	o.home, o.asked = nil, false
+	o.home, o.asked, o.tries = nil, false, 0
 	o.state.Unlock()
 }
 
@@ -175,7 +178,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 		}
 		return false
 	}
-	if p.first.IsZero() {
+	if p.sent++; p.first.IsZero() {
 		p.first = o.d.o.Clock.Now()
 	}
 	if home == nil && asked {
@@ -197,9 +200,10 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 	o.state.Lock()
 	defer o.state.Unlock()
 	if home == nil && o.home == nil {
-		o.asked = known || o.asked || there == nil
-		o.home = there
-		return o.home == nil
+		// A cluster that elects has no answer for a while; who may not ask never gets one.
+		o.tries++
+		o.home, o.asked = there, known || o.tries >= mostLookups
+		return o.asked && there == nil
 	}
 	if known && there == nil {
 		o.home, o.asked = nil, true // the stream is gone
@@ -209,7 +213,7 @@ func (o *outbox) send(l *link, p *parcel, changed <-chan struct{}) bool {
 
 // await waits for the acknowledgement of a parcel.
 func (o *outbox) await(l *link, p *parcel, changed <-chan struct{}) bool {
-	t := time.NewTimer(ackPatience)
+	t := time.NewTimer(ackPatience << min(p.sent-1, 3)) // sending more often makes a slow server no faster
 	defer t.Stop()
 	for {
 		select {

@@ -48,7 +48,7 @@ func (l *link) serve() error {
 	}
 	if l.nc.IsConnected() {
 		d.settle(l)
-		return l.flush(l.ctx)
+		_ = l.flush(l.ctx) // a server that is slow learns of the service a little later
 	}
 	return nil
 }

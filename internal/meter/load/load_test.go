@@ -55,7 +55,7 @@ func run(t *testing.T, w crew.World, s crew.Spec) *meter.Report {
 // within1 reports whether a and b differ by at most one percent.
 func within1(a, b int64) bool { return a-b <= b/100 && b-a <= b/100 }
 
-func TestPubCountsWhatTheServerCounts(t *testing.T) {
+func TestN2_BytesAreThoseOfTheServer(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
 		for _, s := range []crew.Spec{
@@ -111,6 +111,9 @@ func TestPubSubDeliversEverything(t *testing.T) {
 			if s.Messages > 0 && pub.Messages != s.Messages {
 				t.Errorf("%+v: published %d", s, pub.Messages)
 			}
+			if v, _ := srv.Server().Varz(nil); s.Warmup == 0 && (!within1(sub.Bytes, v.OutBytes) || !within1(pub.Bytes, v.InBytes)) { // N1, N2
+				t.Errorf("%+v: reported %d and %d bytes, the server has %d and %d", s, pub.Bytes, sub.Bytes, v.InBytes, v.OutBytes)
+			}
 			if s.Stamp && (sub.Delivery == nil || !sub.Delivery.Clean() || sub.Latency == nil) {
 				t.Errorf("%+v: %+v %+v", s, sub.Delivery, sub.Latency)
 			}
@@ -119,7 +122,7 @@ func TestPubSubDeliversEverything(t *testing.T) {
 }
 
 // A stalled machine must show in the latencies of the messages that should have been sent meanwhile.
-func TestPacedLatencyCountsFromTheIntendedTime(t *testing.T) {
+func TestN3_PacedLatencyCountsFromTheIntendedTime(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)
 	w := world(t, srv.URL())
@@ -240,7 +243,7 @@ func fails(t *testing.T, w crew.World, s crew.Spec, code fail.Code, says string)
 	return r
 }
 
-func TestDeniedMessagesAreNoSpeed(t *testing.T) {
+func TestN8_DeniedMessagesAreNoSpeed(t *testing.T) {
 	t.Parallel()
 	engines(t, func(t *testing.T, engine string) {
 		srv := testkit.Server(t, testkit.WithConfig(`authorization { users = [ { user: u, password: p, permissions: {

@@ -20,7 +20,7 @@ import (
 // The window of a publisher: messages and bytes sent and not yet acknowledged.
 const (
 	window      = 4096
-	windowBytes = 16 << 20
+	windowBytes = 8 << 20
 )
 
 // Publisher sends messages to a stream and accounts for every one of them. What stands for a message, a T, comes back with its

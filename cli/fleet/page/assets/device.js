@@ -20,6 +20,7 @@ export class Device {
     this.on = on;
     this.started = new Date();
     this.seq = 0;
+    this.base = { in: 0, out: 0 }; // messages of the connections before
     this.applied = { config: {}, keys: {}, revision: 0, time: null, error: "" };
     this.mayMove = true;
     this.home = null;

@@ -72,6 +72,11 @@ export class Session {
   }
 
   stop() {
+    if (this.stopped) return;
+    this.stopped = true;
+    const { base } = this.device;
+    const { inMsgs, outMsgs } = this.nc.stats();
+    this.device.base = { in: base.in + inMsgs, out: base.out + outMsgs };
     clearInterval(this.timer);
     this.config.stop();
     this.survey.stop();
@@ -205,7 +210,7 @@ export class Session {
     const metric = {
       seq: ++device.seq, time: new Date().toISOString(), nickname: device.identity.nickname, device: this.info(),
       load: 0, mem_used: globalThis.performance?.memory?.usedJSHeapSize ?? 0, rtt_ms: rtt ?? 0,
-      sent: stats.outMsgs, received: stats.inMsgs, uptime_s: (Date.now() - device.started) / SECOND, config_rev: device.applied.revision,
+      sent: device.base.out + stats.outMsgs, received: device.base.in + stats.inMsgs, uptime_s: (Date.now() - device.started) / SECOND, config_rev: device.applied.revision,
     };
     try {
       this.nc.publish(`${device.settings.metrics}.${token(metric.device.server)}.${token(String(this.nc.info.client_id))}`, JSON.stringify(metric));

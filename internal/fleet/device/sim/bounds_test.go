@@ -47,7 +47,7 @@ func TestHubAway(t *testing.T) {
 	leaf := testkit.Leaf(t, hub)
 	testkit.Stream(t, leaf.JS(), jetstream.StreamConfig{Name: "metrics", Subjects: []string{"metrics.>"}})
 	testkit.Stream(t, hub.JS(), jetstream.StreamConfig{Name: "global_metrics", Sources: []*jetstream.StreamSource{{Name: "metrics", Domain: "leaf"}}})
-	s := swarm(t, leaf.URL(), devices, 50*time.Millisecond)
+	s := swarm(t, leaf.URL(), devices, 250*time.Millisecond)
 	here := func() uint64 { return testkit.State(t, leaf.JS(), "metrics").Msgs }
 	there := func() uint64 { return testkit.State(t, hub.JS(), "global_metrics").Msgs }
 	testkit.Eventually(t, within, "metrics at the hub", func() bool { return there() > 3*devices })
@@ -83,7 +83,7 @@ func TestClusterNodeDies(t *testing.T) {
 	first := hubs.Node(0)
 	o := nats.GetDefaultOptions()
 	o.Servers = []string{first.AuthURL()}
-	s, err := sim.Start(testkit.Context(t), sim.Options{Devices: devices, Device: device.Options{Conn: o, Interval: 200 * time.Millisecond}})
+	s, err := sim.Start(testkit.Context(t), sim.Options{Devices: devices, Device: device.Options{Conn: o, Interval: 250 * time.Millisecond, Buffer: 100_000}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func swarm(t testing.TB, url string, n int, interval time.Duration) *sim.Swarm {
 	t.Helper()
 	o := nats.GetDefaultOptions()
 	o.Servers = strings.Split(url, ",")
-	s, err := sim.Start(testkit.Context(t), sim.Options{Devices: n, Seed: 1, Device: device.Options{Conn: o, Interval: interval}})
+	s, err := sim.Start(testkit.Context(t), sim.Options{Devices: n, Seed: 1, Device: device.Options{Conn: o, Interval: interval, Buffer: 100_000}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestThousand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testkit.Eventually(t, time.Minute, "ten metrics of each", func() bool {
+	testkit.Eventually(t, 5*time.Minute, "ten metrics of each", func() bool {
 		ask()
 		return troubled == 0 && testkit.State(t, srv.JS(), "metrics").Msgs > 10*thousand
 	})
