@@ -107,7 +107,7 @@ func (a about) View(p *render.Page) {
 		p.Field("Applied", render.At(a.Applied.Time))
 		p.FieldIf(a.Applied.Error != "", "Error", render.Bad(a.Applied.Error))
 	}
-	if len(a.Configuration.Value) > 0 {
+	if len(a.Configuration.Value) > 0 && string(a.Configuration.Value) != "null" {
 		p.Gap()
 		p.Text(string(control.Canonical(a.Configuration.Value)))
 	}

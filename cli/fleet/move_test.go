@@ -73,10 +73,14 @@ func TestMove(t *testing.T) {
 	c := clitest.New(t, Command()).Server(hub.URL()).Answers(prompttest.None())
 	r := c.OK("fleet move " + leaf.URL() + " --device d1 --wait --within 30s --jq '.[] | .device, .ok, .server, .domain, .warning'")
 	says(t, r.Out, "d1\ntrue\nleaf\nleaf\n", "no bucket config") // the leaf has no data yet
-	c.OK("fleet mirror --bucket config --from cloud --into leaf --wait --within 30s")
+	c.OK("fleet mirror --bucket config --bucket qcon_state --from cloud --into leaf --wait --within 30s")
 	c.Fails(fail.Usage, "fleet move "+leaf.URL()+" --all", "--force")
 	says(t, c.OK("fleet move "+leaf.URL()+" --all --force --wait --within 30s").Out, "│ d3     │ yes   │ "+leaf.URL(), "leaf")
 	equal(t, c.OK("fleet query 'server == \"leaf\"' --count").Out, "3\n")
+	testkit.Eventually(t, fleettest.Within, "devices on the leaf node to register at the hub", func() bool {
+		known, err := f.Registry(testkit.Context(t))
+		return err == nil && known["d3"].Info.Server == "leaf"
+	})
 	says(t, c.OK("fleet move --home --where 'labels.n == \"2\"' --wait --within 30s").Out, "hub")
 	equal(t, c.OK("fleet query 'server == \"leaf\"' --count").Out, "2\n")
 	secret := "nats://operator:pa55word@" + strings.TrimPrefix(testkit.Dead(t), "nats://")

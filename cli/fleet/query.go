@@ -129,7 +129,9 @@ func (a answers) View(p *render.Page) {
 		for _, one := range a.all {
 			cells := fleetcmd.Pick(one.Info, a.fields)
 			for i, c := range cells {
-				cells[i] = plain(c)
+				if cells[i] = plain(c); a.fields[i] == "memory" {
+					cells[i] = render.Bytes(one.Memory)
+				}
 			}
 			t.Row(cells...)
 		}
