@@ -11,10 +11,10 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 .DEFAULT_GOAL := build
 
 build: ## Write bin/nats
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nats ./nats
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nats ./nats
 
 install: ## Install nats into GOBIN
-	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./nats
+	CGO_ENABLED=0 $(GO) install -trimpath -ldflags '$(LDFLAGS)' ./nats
 
 demo: build ## Play the demo: every line and its real output, against a server of its own
 	docs/demo/demo.sh bin/nats
