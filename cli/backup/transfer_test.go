@@ -338,6 +338,7 @@ func TestB4_Idle(t *testing.T) {
 	config := `"config":{"name":"X","subjects":["x"],"storage":"file","num_replicas":1},"state":{"messages":1,"bytes":10,"first_seq":1,"last_seq":1}`
 	testkit.Respond(t, srv.Conn(), "$JS.API.STREAM.INFO.X", `{"type":"io.nats.jetstream.api.v1.stream_info_response",`+config+`}`)
 	testkit.Respond(t, srv.Conn(), "$JS.API.STREAM.SNAPSHOT.X", `{"type":"io.nats.jetstream.api.v1.stream_snapshot_response",`+config+`}`)
+	testkit.Respond(t, srv.Conn(), "$JS.API.CONSUMER.LIST.X", `{"type":"io.nats.jetstream.api.v1.consumer_list_response","total":0,"offset":0,"limit":256,"consumers":[]}`)
 	c := clitest.New(t, Command()).Server(srv.URL())
 	r := c.Fails(fail.NoAnswer, "backup stream X D --idle 50ms", "no more of the snapshot came for 50ms")
 	contains(t, r.Err+c.TTY(80).Run("backup stream X D --idle 50ms").Err, "--idle")

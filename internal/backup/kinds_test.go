@@ -96,6 +96,15 @@ func TestB2_Cluster(t *testing.T) {
 		testkit.Consumer(t, js3, cfg.Name, jetstream.ConsumerConfig{Durable: "MEM", AckPolicy: jetstream.AckExplicitPolicy, MemoryStorage: true})
 		testkit.Consumer(t, js3, cfg.Name, jetstream.ConsumerConfig{Durable: "DISK", AckPolicy: jetstream.AckExplicitPolicy})
 		w := world{cl.Node(0), js.New(js3), filepath.Join(t.TempDir(), cfg.Name)}
+		testkit.Eventually(t, 20*time.Second, "the consumers have leaders", func() bool {
+			for _, name := range []string{"MEM", "DISK"} {
+				one, err := js3.Consumer(t.Context(), cfg.Name, name)
+				if err != nil || one.CachedInfo().Cluster == nil || one.CachedInfo().Cluster.Leader == "" {
+					return false
+				}
+			}
+			return true
+		})
 		info, err := w.c.Info(t.Context(), cfg.Name)
 		if err != nil {
 			t.Fatal(err)
@@ -111,11 +120,15 @@ func TestB2_Cluster(t *testing.T) {
 		if _, err := Restore(t.Context(), w.c, d, o); err != nil {
 			t.Fatal(err)
 		}
+		testkit.Eventually(t, 20*time.Second, "both consumers are back", func() bool {
+			s, err := js3.Stream(t.Context(), cfg.Name)
+			return err == nil && s.CachedInfo().State.Consumers == 2
+		})
 		s, err := js3.Stream(t.Context(), cfg.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.CachedInfo(); got.State.Msgs != 20 || got.State.Consumers != 2 || got.Config.Replicas != cfg.Replicas || got.Config.Storage != cfg.Storage || got.Config.Metadata[markKey] != "" {
+		if got := s.CachedInfo(); got.State.Msgs != 20 || got.Config.Replicas != cfg.Replicas || got.Config.Storage != cfg.Storage || got.Config.Metadata[markKey] != "" {
 			t.Errorf("%+v", got)
 		}
 	}

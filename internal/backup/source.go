@@ -23,7 +23,7 @@ type source struct {
 
 func look(ctx context.Context, c *js.Client, s js.Stream, withConsumers bool) (source, error) {
 	src := source{stream: s}
-	if !withConsumers || s.State.Consumers == 0 {
+	if !withConsumers { // the count in the state lags behind in a cluster: only the list is asked
 		return src, nil
 	}
 	cov, err := consumers.List(ctx, c, s.StreamInfo.Config.Name, func(one consumers.Consumer) error {
