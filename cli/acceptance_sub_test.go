@@ -77,9 +77,9 @@ func TestAcceptanceSubscribe(t *testing.T) {
 			}
 		},
 		"48": func(w *acceptance) {
-			for _, flag := range []string{"--dump=-", "--dump -"} {
-				s := w.start("sub foo --count 2 "+flag, "foo")
-				w.c.OK("pub foo x --count 2")
+			for subject, flag := range map[string]string{"a": "--dump=-", "b": "--dump -"} {
+				s := w.start("sub "+subject+" --count 2 "+flag, subject)
+				w.c.OK("pub " + subject + " x --count 2")
 				parts := strings.Split(s.Wait().Out, "\x00")
 				if len(parts) != 3 || parts[2] != "" || !json.Valid([]byte(parts[0])) || !json.Valid([]byte(parts[1])) {
 					w.Errorf("%s wrote %q", flag, parts)
