@@ -51,8 +51,10 @@ type Copy struct {
 	Origins []Origin
 	Step    Step
 
-	config *jsconf.Config // to be sent; nil to keep what there is
-	ends   map[Origin]uint64
+	config *jsconf.Config    // to be sent; nil to keep what there is
+	ends   map[Origin]uint64 // last sequences of the origins
+	holds  map[Origin]uint64 // messages of origins that are new to it
+	before uint64            // messages that it had already
 }
 
 // Bucket is the name of the bucket that the stream holds, if it does.
@@ -127,13 +129,14 @@ func (c *Copier) PlanSource(ctx context.Context, stream string, from []string, i
 			return plan, fail.Newf(fail.Failure, "stream %s in domain %s: it is there and does not gather others only", name, into).
 				WithHint("choose another name with --name")
 		}
-		plan.Step, sources = Keep, there.StreamInfo.Config.Sources
+		plan.Step, sources, plan.before = Keep, there.StreamInfo.Config.Sources, there.State.Msgs
 		if cfg, err = there.Config(); err != nil {
 			return plan, err
 		}
 	}
 	for _, o := range plan.Origins {
 		if slices.ContainsFunc(sources, func(s *api.StreamSource) bool { return originOf(s, into) == o }) {
+			delete(plan.holds, o)
 			continue
 		}
 		sources = append(sources, sourceOf(o, into))
@@ -160,9 +163,9 @@ func (c *Copier) origin(ctx context.Context, plan *Copy, o Origin) (js.Stream, e
 		return s, domainError(o.Domain, err)
 	}
 	if plan.ends == nil {
-		plan.ends = map[Origin]uint64{}
+		plan.ends, plan.holds = map[Origin]uint64{}, map[Origin]uint64{}
 	}
-	plan.ends[o] = s.State.LastSeq
+	plan.ends[o], plan.holds[o] = s.State.LastSeq, s.State.Msgs
 	return s, nil
 }
 
@@ -288,10 +291,32 @@ func (c *Copier) How(ctx context.Context, plan Copy) (Lag, error) {
 		lag.Behind += infos[i].Lag
 		lag.Caught = lag.Caught && infos[i].Lag == 0
 	}
-	if there.Mirror != nil && there.State.LastSeq < plan.ends[plan.Origins[0]] {
-		lag.Caught = false
+	if there.Mirror != nil {
+		lag.Caught = lag.Caught && there.State.LastSeq >= plan.ends[plan.Origins[0]]
+		return lag, nil
 	}
-	return lag, nil
+	if lag.Caught && plan.Step != Keep {
+		lag.Caught, err = c.gathered(ctx, plan, lag.Messages)
+	}
+	return lag, err
+}
+
+// gathered tells whether a stream has what its new origins held when it was planned, and hold still. A source that has only just been
+// reached says that it is not behind, before it knows.
+func (c *Copier) gathered(ctx context.Context, plan Copy, messages uint64) (bool, error) {
+	want := plan.before
+	for o, n := range plan.holds {
+		client, err := c.in(o.Domain)
+		if err != nil {
+			return false, err
+		}
+		s, err := client.Info(ctx, o.Stream)
+		if err != nil {
+			return false, domainError(o.Domain, err)
+		}
+		want += min(n, s.State.Msgs)
+	}
+	return messages >= want, nil
 }
 
 func orMissing(s *js.Stream, plan Copy) error {
