@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/jsm.go"
 	"github.com/nats-io/jsm.go/api"
@@ -51,6 +52,12 @@ func restore(t *testing.T, c *clitest.CLI, srv *testkit.NATS, dir, name string) 
 	if err := srv.JS().DeleteStream(t.Context(), "ORDERS"); err != nil {
 		t.Fatal(err)
 	}
+	// The server removes the files some time later, and would find them when it restores under the same name.
+	files := filepath.Join(srv.Store(), "jetstream", "$G", "streams", "ORDERS")
+	testkit.Eventually(t, time.Minute, "the files of the deleted stream are gone", func() bool {
+		_, err := os.Stat(files)
+		return os.IsNotExist(err)
+	})
 	mgr, err := jsm.New(srv.Conn())
 	if err != nil {
 		t.Fatal(err)
