@@ -23,7 +23,6 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -40,25 +39,33 @@ const (
 	MetricsSubject = "metrics"
 )
 
-var (
-	serviceName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	deviceID    = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
-)
+// IsToken says whether s is 1 to most letters, digits, _ and - in ASCII, = too with padding: good for a token of a subject, a key
+// and a name of a stream alike.
+func IsToken(s string, most int, padding bool) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', padding && c == '=':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
 
 // Names are the subjects, streams and buckets of one service.
 type Names struct{ Service string }
 
-// NewNames checks the name of a service: letters, digits, _ and - only.
+// NewNames checks the name of a service: 1 to 128 letters, digits, _ and - only.
 func NewNames(service string) (Names, error) {
-	if !serviceName.MatchString(service) {
-		return Names{}, fmt.Errorf("service name %q: letters, digits, _ and - only", service)
+	if !IsToken(service, 128, false) {
+		return Names{}, fmt.Errorf("service name %q: 1 to 128 letters, digits, _ and - only", service)
 	}
 	return Names{Service: service}, nil
 }
 
 // CheckID says what is wrong with the id of a device: it is one token of a subject, of at most 64 letters, digits, _, = and -.
 func CheckID(id string) error {
-	if !deviceID.MatchString(id) {
+	if !IsToken(id, 64, true) {
 		return fmt.Errorf("device id %q: 1 to 64 letters, digits, _, = and - only", id)
 	}
 	return nil

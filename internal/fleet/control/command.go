@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,11 +18,9 @@ import (
 	"github.com/natskit/natskit/internal/js"
 )
 
-var commandID = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
-
 // CheckCommand says what is wrong with the id of a command.
 func CheckCommand(id string) error {
-	if !commandID.MatchString(id) {
+	if !fleet.IsToken(id, 64, true) {
 		return fail.Usagef("command id %q: 1 to 64 letters, digits, _, = and - only", id)
 	}
 	return nil

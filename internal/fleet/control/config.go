@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -26,11 +25,9 @@ type Layer struct {
 	Created  time.Time
 }
 
-var ruleName = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
-
 // CheckRule says what is wrong with the name of a rule.
 func CheckRule(name string) error {
-	if !ruleName.MatchString(name) {
+	if !fleet.IsToken(name, 64, true) {
 		return fail.Usagef("rule name %q: 1 to 64 letters, digits, _, = and - only", name)
 	}
 	return nil

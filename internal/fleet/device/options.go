@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -68,7 +69,9 @@ type Options struct {
 	Say func(format string, args ...any)
 }
 
-var semver = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+var semver = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+})
 
 func (o *Options) complete() error {
 	if o.Names.Service == "" {
@@ -118,7 +121,7 @@ func (o *Options) complete() error {
 
 // serviceVersion is the version as the service framework takes it; a build without one is 0.0.0.
 func serviceVersion(v string) string {
-	if semver.MatchString(v) {
+	if semver().MatchString(v) {
 		return v
 	}
 	return "0.0.0"
