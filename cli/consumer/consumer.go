@@ -18,6 +18,10 @@ import (
 
 // Command is `nats consumer`.
 func Command() command.Node {
+	return command.Each(tree)
+}
+
+func tree() command.Node {
 	g := &group{}
 	return command.Group{
 		Meta: command.Meta{
@@ -25,7 +29,6 @@ func Command() command.Node {
 			Long: "A consumer is a reader's place in a stream: what was delivered, what was acknowledged, what is to be delivered again. Streams behind buckets and MQTT sessions are offered in questions only with --all.",
 		},
 		Bind: func(c *fisk.CmdClause) {
-			*g = group{}
 			c.Flag("all", "Offer the streams behind buckets and MQTT sessions too").Short('a').UnNegatableBoolVar(&g.all)
 		},
 		Nodes: func() []command.Node {

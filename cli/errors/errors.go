@@ -9,6 +9,10 @@ import (
 
 // Command is `nats errors`.
 func Command() command.Node {
+	return command.Each(tree)
+}
+
+func tree() command.Node {
 	file := new(string)
 	return command.Group{
 		Meta: command.Meta{

@@ -12,6 +12,10 @@ import (
 
 // Command is `nats stream`.
 func Command() command.Node {
+	return command.Each(tree)
+}
+
+func tree() command.Node {
 	g := &group{}
 	return command.Group{
 		Meta: command.Meta{
@@ -19,7 +23,6 @@ func Command() command.Node {
 			Long: "A stream stores the messages of its subjects. Streams that back buckets and MQTT sessions (KV_, OBJ_, $MQTT_) are left out of lists and of questions unless --all is given.",
 		},
 		Bind: func(c *fisk.CmdClause) {
-			*g = group{}
 			c.Flag("all", "Show the streams behind buckets and MQTT sessions too").Short('a').UnNegatableBoolVar(&g.all)
 		},
 		Nodes: func() []command.Node {

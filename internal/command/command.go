@@ -123,6 +123,15 @@ func (g Group) Walk(path []string, visit func(Doc)) {
 	}
 }
 
+// Each is a node that is made anew for each tree: one whose verbs share the values of flags on their group.
+type Each func() Node
+
+// Attach declares a new node.
+func (e Each) Attach(p Parent, s *Selection) { e().Attach(p, s) }
+
+// Walk visits a new node.
+func (e Each) Walk(path []string, visit func(Doc)) { e().Walk(path, visit) }
+
 // Verb is one command. O holds its options: flags and arguments, filled by the parser.
 type Verb[O any] struct {
 	Meta
