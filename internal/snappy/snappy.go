@@ -37,7 +37,7 @@ func Decode(data []byte) ([]byte, error) {
 		if bytes.HasPrefix(data, m) {
 			out, err := io.ReadAll(io.LimitReader(s2.NewReader(bytes.NewReader(data)), Largest+1))
 			if err == nil && len(out) > Largest {
-				err = tooLong
+				err = errTooLong
 			}
 			return out, err
 		}
@@ -47,9 +47,9 @@ func Decode(data []byte) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case n > Largest:
-		return nil, tooLong
+		return nil, errTooLong
 	}
 	return s2.Decode(nil, data)
 }
 
-var tooLong = fmt.Errorf("more than %d bytes", Largest)
+var errTooLong = fmt.Errorf("more than %d bytes", Largest)
