@@ -91,6 +91,9 @@ type run struct {
 type halt struct{ status int }
 
 func (r *run) do(ctx context.Context) error {
+	if len(r.args) == 1 && r.args[0] == "--version" {
+		return r.write(r.p.Build.Version + "\n") // the tree is not needed for that
+	}
 	r.plug()
 	if words, described, asked := completing(r.args); asked {
 		return r.complete(ctx, words, described)
