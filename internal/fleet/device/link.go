@@ -105,9 +105,11 @@ func (l *link) connected() {
 	default:
 	}
 	l.d.settle(l)
-	l.d.joinOnce.Do(func() { close(l.d.joined) })
+	// What waits for the first connection begins after those who look for a change of it have been told: a metric that is sent
+	// in between would be sent again.
 	l.joined.signal()
 	l.d.changed.signal()
+	l.d.joinOnce.Do(func() { close(l.d.joined) })
 	l.d.say("Connected to %s", l.where())
 }
 
