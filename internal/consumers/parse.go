@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/natskit/natskit/internal/flagval"
@@ -208,6 +207,3 @@ func Validate(cfg *jsconf.Config) ([]string, error) {
 	rules, err := Rules(cfg)
 	return slices.Compact(append(reasons, rules...)), err
 }
-
-// JoinReasons is the text of several reasons, one a line.
-func JoinReasons(reasons []string) string { return strings.Join(reasons, "\n\t") }

@@ -26,9 +26,6 @@ func BytesVar(c fisk.Settings, p *int64) { c.SetValue(NewBytes(p)) }
 // SinceVar makes c a point to start from.
 func SinceVar(c fisk.Settings, p *Since) { c.SetValue(NewSince(p)) }
 
-// PercentageVar makes c a percentage.
-func PercentageVar(c fisk.Settings, p *float64) { c.SetValue(NewPercentage(p)) }
-
 // HeaderVar makes c a repeatable K:V header.
 func HeaderVar(c fisk.Settings, p *nats.Header) { c.SetValue(NewHeader(p)) }
 

@@ -20,15 +20,6 @@ type Source struct {
 // NewSource is a source of which the name alone is known.
 func NewSource(name string) Source { return Source{doc: map[string]any{"name": name}} }
 
-// SourceOf is a source with all that s says.
-func SourceOf(s api.StreamSource) (Source, error) {
-	c, err := FromTyped(s)
-	if err != nil {
-		return Source{}, err
-	}
-	return Source{doc: c.doc, Given: true}, nil
-}
-
 // ParseSource reads the value of --mirror or --source: a stream name, or a JSON object with name, opt_start_seq, opt_start_time,
 // filter_subject, subject_transforms, external and consumer. flag names it in errors.
 func ParseSource(flag, text string) (Source, error) {

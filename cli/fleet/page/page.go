@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
+	"github.com/natskit/natskit/internal/fleet"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -68,10 +68,9 @@ func checkPage(o *pageOptions) error {
 	if o.listen, err = listenAddress(o.listen); err != nil {
 		return err
 	}
-	name := regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	for flag, value := range map[string]string{"service": o.service, "bucket": o.bucket, "survey": o.survey, "metrics": o.metrics} {
-		if !name.MatchString(value) {
-			return fail.Usagef("--%s: %q: letters, digits, _ and - only", flag, value)
+		if !fleet.IsToken(value, 128, false) {
+			return fail.Usagef("--%s: %q: 1 to 128 letters, digits, _ and - only", flag, value)
 		}
 	}
 	if o.websocket == "" {

@@ -127,7 +127,7 @@ func TestNoStreamEndsEveryKind(t *testing.T) {
 	srv := testkit.Server(t)
 	everyKind(t, func(t *testing.T, kind, engine string) {
 		if kind == "kv put" || !strings.Contains(kind, "js ") && !strings.HasPrefix(kind, "kv") {
-			t.Skip("needs none")
+			t.Skip("this kind needs no stream, or makes its bucket")
 		}
 		w := world(t, srv.URL())
 		w.Timeout = time.Hour
