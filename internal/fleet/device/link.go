@@ -109,8 +109,8 @@ func (l *link) connected() {
 	// in between would be sent again.
 	l.joined.signal()
 	l.d.changed.signal()
-	l.d.joinOnce.Do(func() { close(l.d.joined) })
 	l.d.say("Connected to %s", l.where())
+	l.d.joinOnce.Do(func() { close(l.d.joined) })
 }
 
 func (l *link) disconnected(err error) {
