@@ -15,12 +15,14 @@ type Confirmer struct {
 	// written counts the bytes on the connection. While sampling, the publisher lets the PING go first: at full speed it would
 	// find the connection busy for ever.
 	written func() int64
-	single  bool     // one PING at a time, for the message after the last one confirmed: sampling at full speed
-	staged  []handed // offered and not yet written; belongs to the publisher
+	mark    func(func(error)) error // sends a PING from the publisher's own goroutine; nil when others send them
+	single  bool                    // one PING at a time, for the message after the last one confirmed: sampling at full speed
+	staged  []handed                // offered and not yet written; belongs to the publisher
 
 	mu      sync.Mutex
-	pending []handed // written, waiting for a PING
-	flying  int      // PINGs under way
+	pending []handed        // written, waiting for a PING
+	ctx     context.Context // of the last PING of a sampler
+	flying  int             // PINGs under way
 	room    *sync.Cond
 	wake    chan struct{}
 	stopped bool
@@ -53,6 +55,14 @@ func NewConfirmer(ctx context.Context, probe *Probe, single bool, ping func(cont
 	return c
 }
 
+// NewSampler times one message after the other, like a Confirmer with single, by PINGs that the publisher writes itself: mark sends
+// one behind what was written and has its argument called when it is answered, by the time that a ping after it has come back.
+func NewSampler(ctx context.Context, probe *Probe, mark func(func(error)) error, ping func(context.Context) error) *Confirmer {
+	c := &Confirmer{probe: probe, mark: mark, ping: ping, single: true, ctx: ctx}
+	c.room = sync.NewCond(&c.mu)
+	return c
+}
+
 // Offer notes a message that is about to be written. step is its step of the schedule, -1 without one.
 func (c *Confirmer) Offer(from time.Duration, step int) {
 	if !c.single || len(c.staged) == 0 {
@@ -63,6 +73,10 @@ func (c *Confirmer) Offer(from time.Duration, step int) {
 // Flushed says that what was offered has been written to the connection: a PING from now on comes behind it.
 func (c *Confirmer) Flushed() {
 	if len(c.staged) == 0 {
+		return
+	}
+	if c.mark != nil {
+		c.sample()
 		return
 	}
 	c.mu.Lock()
@@ -88,6 +102,46 @@ func (c *Confirmer) Flushed() {
 	}
 }
 
+// sample sends a PING for what is staged unless one is under way.
+func (c *Confirmer) sample() {
+	h := c.staged[0]
+	c.staged = c.staged[:0]
+	c.mu.Lock()
+	due := c.flying == 0 && !c.stopped
+	if due {
+		c.flying++
+	}
+	c.mu.Unlock()
+	if !due {
+		return
+	}
+	err := c.mark(func(err error) { c.answered([]handed{h}, err) })
+	if err != nil { // the publisher meets the same error
+		c.mu.Lock()
+		c.stopped = true
+		c.mu.Unlock()
+	}
+}
+
+// answered takes the end of a PING that was sent behind the messages.
+func (c *Confirmer) answered(messages []handed, err error) {
+	now := c.probe.Run().Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flying--
+	switch {
+	case err != nil: // the publisher meets the same error
+		c.stopped = true
+		c.room.Broadcast()
+		return
+	case c.mark != nil && c.stopped:
+		return // too late to be counted
+	}
+	for _, h := range messages {
+		c.record(now-h.from, now, int(h.step))
+	}
+}
+
 // idle reports that no PING is due or under way, as when one failed.
 func (c *Confirmer) idle() bool {
 	c.mu.Lock()
@@ -108,19 +162,7 @@ func (c *Confirmer) confirm(ctx context.Context) {
 		if len(mine) == 0 {
 			continue
 		}
-		err := c.ping(ctx)
-		now := c.probe.Run().Now()
-		c.mu.Lock()
-		c.flying--
-		if err != nil { // the publisher meets the same error
-			c.stopped = true
-			c.room.Broadcast()
-		} else {
-			for _, h := range mine {
-				c.record(now-h.from, now, int(h.step))
-			}
-		}
-		c.mu.Unlock()
+		c.answered(mine, c.ping(ctx))
 	}
 }
 
@@ -135,6 +177,18 @@ func (c *Confirmer) record(d, now time.Duration, step int) {
 // Stop waits for the confirmations under way.
 func (c *Confirmer) Stop() {
 	c.Flushed()
+	if c.mark != nil {
+		c.mu.Lock()
+		waiting := c.flying > 0 && !c.stopped
+		c.mu.Unlock()
+		if waiting {
+			_ = c.ping(c.ctx) // the answers come in order
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stopped = true
+		return
+	}
 	close(c.wake)
 	c.wg.Wait()
 }

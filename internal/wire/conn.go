@@ -39,6 +39,7 @@ type Conn struct {
 	in, out   traffic
 	closed    atomic.Bool
 	hurry     atomic.Int64 // unix nanoseconds after which writes fail, 0 for none
+	until     atomic.Int64 // unix nanoseconds: the deadline of writes otherwise
 
 	rmu     sync.Mutex    // held by the reader
 	freed   chan struct{} // a token when the reader left
@@ -142,12 +143,22 @@ func (c *Conn) Unsubscribe(sid, max int) error {
 	return c.write(append(b, '\r', '\n'))
 }
 
+// extend gives a write at least seven eighths of d. To set the deadline anew for each one would cost more than a small write.
+func (c *Conn) extend(d time.Duration) {
+	now := time.Now()
+	if until := c.until.Load(); until-now.UnixNano() < int64(d-d/8) {
+		until := now.Add(d)
+		c.until.Store(until.UnixNano())
+		_ = c.nc.SetWriteDeadline(until)
+	}
+}
+
 // write sends whole frames.
 func (c *Conn) write(b []byte) error {
 	if at := c.hurry.Load(); at != 0 {
 		_ = c.nc.SetWriteDeadline(time.Unix(0, at))
 	} else if d := c.o.FlusherTimeout; d > 0 {
-		_ = c.nc.SetWriteDeadline(time.Now().Add(d))
+		c.extend(d)
 	}
 	n, err := c.nc.Write(b)
 	c.out.bytes.Add(uint64(n))

@@ -150,7 +150,7 @@ func (p *Publisher) ask() error {
 // have come by then, and no others.
 func (p *Publisher) mark(done chan<- error) error {
 	upTo := p.sent.Load()
-	err := p.w.ping(func(err error) {
+	err := p.w.Mark(func(err error) {
 		if err == nil {
 			p.confirmed.Store(upTo - p.denied.Load())
 		}

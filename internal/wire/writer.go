@@ -123,6 +123,15 @@ func (w *Writer) Repeat(frame []byte, n int) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if len(frame) > writeSize/2 { // one to a write: looking at it again would only push it out of the cache
+		body := len(frame) - bytes.IndexByte(frame, '\n') - len("\n\r\n")
+		for range n {
+			if err := w.send(frame, 1, uint64(body)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if !bytes.Equal(frame, w.frame) {
 		w.frame = append(w.frame[:0], frame...)
 		w.block = w.block[:0]
@@ -169,8 +178,9 @@ func (w *Writer) send(b []byte, msgs, payload uint64) error {
 	return nil
 }
 
-// ping flushes with a PING at the end; f is called as by Conn.ping.
-func (w *Writer) ping(f func(error)) error {
+// Mark flushes with a PING at the end. f is called once, by the goroutine that reads the connection: with nil when the server has
+// processed all that was written before, or with why that will never be known. It must not wait for the connection.
+func (w *Writer) Mark(f func(error)) error {
 	if w.err != nil {
 		return w.err
 	}

@@ -42,6 +42,12 @@ type framer interface {
 	Frames(frames []byte, n, payload int) error
 }
 
+// marker is an outlet that can send a PING right behind what was handed over, and tells when it is answered: without an error when
+// the server has processed all of it.
+type marker interface {
+	Mark(answered func(error)) error
+}
+
 // Storer is an outlet whose messages are acknowledged one by one or in batches: it counts them and their latencies itself.
 type Storer interface {
 	Outlet
@@ -112,7 +118,7 @@ func (p *publisher) send(ctx context.Context) error {
 		p.stored = true
 		st.Begin(ctx)
 	} else {
-		p.confirm = meter.NewConfirmer(context.WithoutCancel(ctx), p.w.Probe, schedule == nil, p.ping, p.out.WireBytes)
+		p.confirm = p.newConfirmer(context.WithoutCancel(ctx), schedule == nil)
 		defer p.confirm.Stop()
 	}
 	switch {
@@ -127,6 +133,14 @@ func (p *publisher) send(ctx context.Context) error {
 		return p.stampFrames(ctx, f)
 	}
 	return p.stream(ctx)
+}
+
+// newConfirmer learns the latency of every message, or with sampling that of one at a time.
+func (p *publisher) newConfirmer(ctx context.Context, sampling bool) *meter.Confirmer {
+	if m, ok := p.out.(marker); ok && sampling {
+		return meter.NewSampler(ctx, p.w.Probe, m.Mark, p.ping)
+	}
+	return meter.NewConfirmer(ctx, p.w.Probe, sampling, p.ping, p.out.WireBytes)
 }
 
 // ping bounds a wait for the server by the timeout of the run.

@@ -94,6 +94,9 @@ func (o *wireOutlet) known(err error) error {
 
 func (o *wireOutlet) Ping(ctx context.Context) error { return o.conn.Ping(ctx) }
 
+// Mark has f told when the server has processed what was handed over so far.
+func (o *wireOutlet) Mark(f func(error)) error { return o.known(o.w.Mark(f)) }
+
 func (o *wireOutlet) Failed() error { return o.pub.Err() }
 
 func (o *wireOutlet) Denied() int64 { return int64(o.pub.Receipt().Denied) }
