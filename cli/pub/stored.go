@@ -1,7 +1,6 @@
 package pub
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +22,7 @@ const underWay = 512
 // stored publishes to a stream and reports what the stream says of each message, in order.
 type stored struct {
 	e        *env.Env
-	nc       *nats.Conn
-	window   *publish.Window
+	window   *publish.Window[message] // without their bodies
 	receipt  *receipt
 	each     bool
 	loud     bool       // failures of records are told one by one
@@ -32,13 +30,11 @@ type stored struct {
 	stop     bool       // at the first failure
 	mu       sync.Mutex // guards what follows, and the receipt
 	failed   error
-	lines    map[int]message // messages under way, without their bodies, by their place
-	placed   int
 	progress *term.Progress
 }
 
 func newStored(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*stored, error) {
-	nc, err := e.Nats.Conn(ctx)
+	opts, err := e.Nats.Options(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -46,23 +42,28 @@ func newStored(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*stor
 	if o.sleep > 0 || o.jitter > 0 || (o.sendOn != "newline" && o.count <= narrated) {
 		size = 1
 	}
-	s := &stored{e: e, nc: nc, receipt: r, keep: e.Out.Machine(), stop: o.sendOn != "newline", lines: map[int]message{}}
+	s := &stored{e: e, receipt: r, keep: e.Out.Machine(), stop: o.sendOn != "newline"}
 	s.each = !o.quiet && !e.Out.Machine() && (o.count <= narrated || o.sendOn == "newline")
 	s.loud = !o.quiet && !e.Out.Machine()
 	s.each = s.each && o.from == ""
+	s.window, err = publish.Open(ctx, opts, publish.Config[message]{
+		Messages: size, Idle: e.Nats.Effective().Timeout, Clock: e.Clock, Done: s.settled,
+	})
+	if err != nil {
+		return nil, e.Nats.Explain(err)
+	}
 	if !s.each && s.loud && o.from == "" {
 		s.progress = e.IO.Progress(e.Clock, "Storing", o.count, func(n int64) string { return render.HumaneCount(uint64(n)) })
 	}
-	s.window, err = publish.NewWindow(nc, size, e.Nats.Effective().Timeout, e.Clock, s.settled)
-	return s, err
+	return s, nil
 }
 
 func (s *stored) send(ctx context.Context, m message) error {
-	msg := &nats.Msg{Subject: m.subject, Header: m.header, Data: bytes.Clone(m.body)}
 	kept := m
 	kept.body, kept.header = nil, nil
-	s.put(kept, len(m.body))
-	if err := s.window.Publish(ctx, msg); err != nil && !(errors.Is(err, nats.ErrMaxPayload) && !s.stop) {
+	s.guard(func() { s.receipt.Bytes += uint64(len(m.body)) })
+	err := s.window.Send(ctx, kept, &nats.Msg{Subject: m.subject, Header: m.header, Data: m.body})
+	if err != nil && !(errors.Is(err, nats.ErrMaxPayload) && !s.stop) {
 		return refused(ctx, err)
 	}
 	if s.stop {
@@ -86,18 +87,16 @@ func (s *stored) guard(do func()) {
 	do()
 }
 
-// put remembers a message until its acknowledgement comes; the callback runs beside us.
-func (s *stored) put(m message, size int) {
-	s.guard(func() { s.lines[s.placed] = m; s.placed++; s.receipt.Bytes += uint64(size) })
-}
-
 func (s *stored) firstFailure() (err error) {
 	s.guard(func() { err = s.failed })
 	return err
 }
 
-// idle does nothing: every message has left, and its acknowledgement is reported when it comes.
-func (s *stored) idle(context.Context) error { return nil }
+// idle sends what was collected; each acknowledgement is reported when it comes.
+func (s *stored) idle(context.Context) error {
+	s.window.Flush()
+	return nil
+}
 
 func (s *stored) close(ctx context.Context) error {
 	err := s.window.Wait(ctx)
@@ -112,10 +111,8 @@ func (s *stored) close(ctx context.Context) error {
 func refused(ctx context.Context, err error) error { return contexts.Refusal(ctx, err) }
 
 // settled is told of each message in order.
-func (s *stored) settled(n int, a publish.Ack, err error) {
+func (s *stored) settled(m message, a publish.Ack, err error) {
 	s.guard(func() {
-		m := s.lines[n]
-		delete(s.lines, n)
 		if s.progress != nil {
 			s.progress.Add(1)
 		}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fail"
@@ -44,120 +42,6 @@ func TestParseAck(t *testing.T) {
 	}
 	if _, err := publish.ParseAck(&nats.Msg{Header: nats.Header{"Status": {"503"}}}); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("no responders: %v", err)
-	}
-}
-
-// outcome is one report of a window.
-type outcome struct {
-	n   int
-	seq uint64
-	err error
-}
-
-func window(t *testing.T, nc *nats.Conn, size int, timeout time.Duration) (*publish.Window, *[]outcome) {
-	t.Helper()
-	var got []outcome
-	w, err := publish.NewWindow(nc, size, timeout, clock.System(), func(n int, a publish.Ack, err error) { got = append(got, outcome{n, a.Sequence, err}) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return w, &got
-}
-
-func TestWindow(t *testing.T) {
-	t.Parallel()
-	srv := testkit.Server(t)
-	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
-	w, got := window(t, srv.Conn(), 8, time.Minute)
-	for i := range 100 {
-		if err := w.Publish(t.Context(), &nats.Msg{Subject: "s", Data: fmt.Appendf(nil, "%d", i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(*got) != 100 {
-		t.Fatalf("%d of 100 messages were reported", len(*got))
-	}
-	for i, o := range *got {
-		if o.n != i || o.seq != uint64(i+1) || o.err != nil {
-			t.Fatalf("report %d is %+v", i, o)
-		}
-	}
-	if n := testkit.State(t, srv.JS(), "S").Msgs; n != 100 {
-		t.Errorf("%d messages are stored", n)
-	}
-}
-
-// The reports come in the order of sending, whatever the order of the answers; the window never holds more than its size.
-func TestWindowOrder(t *testing.T) {
-	t.Parallel()
-	srv := testkit.Server(t)
-	const size = 5
-	var held []*nats.Msg
-	testkit.Handle(t, srv.Conn(), "s", func(m *nats.Msg) {
-		if held = append(held, m); len(held) > size {
-			t.Errorf("%d messages are under way", len(held))
-		}
-		if len(held) < size {
-			return
-		}
-		for _, h := range slices.Backward(held) {
-			_ = h.Respond(fmt.Appendf(nil, `{"stream":"S","seq":%s}`, h.Data))
-		}
-		held = nil
-	})
-	w, got := window(t, srv.Conn(), size, time.Minute)
-	for i := range 20 {
-		if err := w.Publish(t.Context(), &nats.Msg{Subject: "s", Data: fmt.Appendf(nil, "%d", i+1)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for i, o := range *got {
-		if o.n != i || o.seq != uint64(i+1) {
-			t.Errorf("report %d is %+v", i, o)
-		}
-	}
-}
-
-func TestWindowFailures(t *testing.T) {
-	t.Parallel()
-	srv := testkit.Server(t)
-	testkit.Subscribe(t, srv.Conn(), "silent")
-	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
-	w, got := window(t, srv.Conn(), 4, time.Second)
-	for _, subject := range []string{"s", "nobody", "silent", "s"} {
-		if err := w.Publish(t.Context(), &nats.Msg{Subject: subject}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(*got) != 4 || (*got)[0].err != nil || !errors.Is((*got)[1].err, nats.ErrNoResponders) || !errors.Is((*got)[2].err, nats.ErrTimeout) || (*got)[3].err != nil {
-		t.Errorf("reports are %+v", *got)
-	}
-	if err := w.Publish(t.Context(), &nats.Msg{Subject: ""}); err == nil {
-		t.Error("a message without a subject was sent")
-	}
-
-	// An interrupt ends the waiting for room and for answers, with its reason.
-	w, _ = window(t, srv.Conn(), 1, time.Hour)
-	if err := w.Publish(t.Context(), &nats.Msg{Subject: "silent"}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(fail.ErrInterrupted)
-	if err := w.Publish(ctx, &nats.Msg{Subject: "silent"}); !errors.Is(err, fail.ErrInterrupted) {
-		t.Errorf("publish: %v", err)
-	}
-	if err := w.Wait(ctx); !errors.Is(err, fail.ErrInterrupted) {
-		t.Errorf("wait: %v", err)
 	}
 }
 

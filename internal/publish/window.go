@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,125 +11,359 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/clock"
+	"github.com/natskit/natskit/internal/wire"
 )
 
-// Window publishes messages without waiting for each acknowledgement, at most size at a time, and reports what became of
-// them in the order in which they were sent. Publish and Wait belong to one goroutine.
-type Window struct {
-	nc      *nats.Conn
-	sub     *nats.Subscription
-	prefix  string
-	timeout time.Duration
-	clock   clock.Clock
-	done    func(n int, a Ack, err error)
+// The bounds of a window that its Config does not give.
+const (
+	DefaultMessages = 4096
+	DefaultBytes    = 8 << 20
+)
 
-	mu       sync.Mutex
-	slots    []slot
-	head     int // number of the oldest message that is not reported
-	next     int // number of the next message
-	progress chan struct{}
+// overhead is what a message counts for besides its subject, headers and body, bytes.
+const overhead = 64
+
+// Config is the shape of a Window. T is what stands for a message.
+type Config[T any] struct {
+	Messages int           // that may be under way; 0 is DefaultMessages
+	Bytes    int           // of these messages, unless one alone is larger; 0 is DefaultBytes
+	Idle     time.Duration // when nothing was acknowledged for so long, what is under way has failed with nats.ErrTimeout
+	Clock    clock.Clock   // nil is the system's
+	// Done is told of every message, in the order of sending, by one goroutine at a time. It must not use the window.
+	Done func(what T, a Ack, err error)
 }
 
-type slot struct {
+// Window publishes messages without waiting for each acknowledgement and reports what became of every one, in the order in which they
+// were sent. It has a connection of its own, which it renews when it breaks. No message is sent twice: those whose
+// acknowledgements were lost with a connection have failed when nothing more was acknowledged for the idle time.
+// A publish that the permissions do not allow ends the window. Send, Flush, Wait and Close belong to one goroutine.
+type Window[T any] struct {
+	cfg   Config[T]
+	inbox string // with its dot; the number of the message follows
+	link  link
+
+	// of the sender
+	subject, reply, header []byte
+
+	// of who reads the acknowledgements
+	acks acks
+
+	mu     sync.Mutex
+	slots  []slot[T]
+	head   uint64 // number of the oldest message that is not reported
+	next   uint64 // number of the next message
+	open   uint64 // messages in between without an answer
+	bytes  int    // of the messages in between
+	last   time.Time
+	err    error       // why nothing more can be sent
+	denied uint64      // messages that the permissions did not allow: they get no acknowledgement
+	spoilt bool        // err has cost messages
+	ready  func() bool // what the sender waits for; nil while it does not
+	wake   chan struct{}
+}
+
+type slot[T any] struct {
+	what     T
+	size     int
 	answered bool
 	ack      Ack
 	err      error
-	deadline time.Time
 }
 
-// NewWindow prepares a window of size messages on nc. A message whose acknowledgement does not come within timeout has
-// failed with nats.ErrTimeout. done is called for every message, numbered from 0, in order, by one goroutine at a time.
-func NewWindow(nc *nats.Conn, size int, timeout time.Duration, c clock.Clock, done func(n int, a Ack, err error)) (*Window, error) {
-	w := &Window{nc: nc, prefix: nc.NewInbox() + ".", timeout: timeout, clock: c, done: done, slots: make([]slot, size), progress: make(chan struct{}, 1)}
-	sub, err := nc.Subscribe(w.prefix+"*", w.answer)
+// Open makes a window with a connection of its own, as wire.Dial makes it from o; errors are those of wire.Dial. What happens to the
+// connection is told to the AsyncErrorCB and the DisconnectedErrCB of o, which are given no *nats.Conn. After the end of ctx a
+// write that blocks fails soon; the acknowledgements of what was sent can still be waited for. The caller closes the window.
+func Open[T any](ctx context.Context, o nats.Options, cfg Config[T]) (*Window[T], error) {
+	inbox := nats.NewInbox()
+	if o.InboxPrefix != "" {
+		inbox = o.InboxPrefix + "." + strings.TrimPrefix(inbox, nats.InboxPrefix)
+	}
+	w := newWindow(cfg, inbox)
+	l, err := dialLine(ctx, o, nil, w.inbox, w.cfg.Clock, w)
 	if err != nil {
 		return nil, err
 	}
-	_ = sub.SetPendingLimits(-1, -1) // never more than the window holds
-	w.sub = sub
+	w.link = l
 	return w, nil
 }
 
-// Publish sends m, whose Reply it sets, once there is room in the window. Its error means that m was not sent.
-func (w *Window) Publish(ctx context.Context, m *nats.Msg) error {
-	if err := w.until(ctx, len(w.slots)-1); err != nil {
+// Beside makes a window with a connection of its own with the settings of nc, whose AsyncErrorCB hears of refusals. Where there is no
+// second connection to be had, because the account may have no more say, the window shares nc.
+func Beside[T any](ctx context.Context, nc *nats.Conn, cfg Config[T]) (*Window[T], error) {
+	w := newWindow(cfg, nc.NewInbox())
+	o := nc.Opts
+	if at := nc.ConnectedUrl(); at != "" {
+		o.Url = at
+	}
+	l, err := dialLine(ctx, o, nc, w.inbox, w.cfg.Clock, w)
+	switch {
+	case err == nil:
+		w.link = l
+		return w, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	return w.share(nc)
+}
+
+// Over makes a window that shares nc: for messages so large or so few that a connection of their own gains nothing.
+func Over[T any](nc *nats.Conn, cfg Config[T]) (*Window[T], error) {
+	return newWindow(cfg, nc.NewInbox()).share(nc)
+}
+
+func newWindow[T any](cfg Config[T], inbox string) *Window[T] {
+	if cfg.Messages <= 0 {
+		cfg.Messages = DefaultMessages
+	}
+	if cfg.Bytes <= 0 {
+		cfg.Bytes = DefaultBytes
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System()
+	}
+	return &Window[T]{cfg: cfg, inbox: inbox + ".", slots: make([]slot[T], cfg.Messages), last: cfg.Clock.Now(), wake: make(chan struct{}, 1)}
+}
+
+func (w *Window[T]) share(nc *nats.Conn) (*Window[T], error) {
+	l, err := newGuest(nc, w.inbox, w.cfg.Clock, w)
+	if err != nil {
+		return nil, err
+	}
+	w.link = l
+	return w, nil
+}
+
+// Send publishes m once there is room in the window; what comes back with its outcome. m is not kept, and its Reply does not matter.
+// An error means that m was not sent; when it concerns m alone, such as nats.ErrMaxPayload, Done is told too.
+func (w *Window[T]) Send(ctx context.Context, what T, m *nats.Msg) error {
+	var err error
+	w.header, err = wire.AppendHeader(w.header[:0], m.Header)
+	w.subject = append(w.subject[:0], m.Subject...)
+	return w.put(ctx, what, w.subject, w.header, m.Data, err)
+}
+
+// SendBytes is Send for subjects and header blocks, as wire.AppendHeader makes them, that are put together in buffers.
+func (w *Window[T]) SendBytes(ctx context.Context, what T, subject, header, data []byte) error {
+	return w.put(ctx, what, subject, header, data, nil)
+}
+
+// put sends a message, or notes that it cannot be sent for the reason that is known already.
+func (w *Window[T]) put(ctx context.Context, what T, subject, header, data []byte, bad error) error {
+	size := len(subject) + len(header) + len(data) + overhead
+	for {
+		up := w.link.lock()
+		w.mu.Lock()
+		if up && w.err == nil && w.room(size) {
+			break
+		}
+		err := w.err
+		w.mu.Unlock()
+		if up {
+			w.link.unlock()
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.await(ctx, w.awaited(up, size)); err != nil {
+			return err
+		}
+	}
+	n := w.next
+	w.next++
+	w.bytes += size
+	if w.open++; w.open == 1 {
+		w.last = w.cfg.Clock.Now()
+	}
+	s := &w.slots[n%uint64(len(w.slots))]
+	s.what, s.size, s.answered = what, size, false
+	w.mu.Unlock()
+	w.reply = strconv.AppendUint(append(w.reply[:0], w.inbox...), n, 10)
+	err := bad
+	if err == nil {
+		err = w.link.put(subject, w.reply, header, data)
+	}
+	w.link.unlock()
+	if err != nil {
+		w.settle(n, Ack{}, err, w.cfg.Clock.Now())
+	}
+	return err
+}
+
+// room tells whether a message of so many bytes may be sent. Lock held.
+func (w *Window[T]) room(size int) bool {
+	return w.next-w.head < uint64(len(w.slots)) && (w.bytes == 0 || w.bytes+size <= w.cfg.Bytes)
+}
+
+// awaited is what a sender without room waits for: with half of the window free, many messages are sent for each time it
+// wakes. One without a connection waits for that.
+func (w *Window[T]) awaited(up bool, size int) func() bool {
+	if !up {
+		return func() bool { return w.err != nil || w.link.up() }
+	}
+	return func() bool {
+		return w.err != nil || w.next-w.head <= uint64(len(w.slots)/2) && w.bytes <= max(0, min(w.cfg.Bytes/2, w.cfg.Bytes-size))
+	}
+}
+
+// Flush sends what was collected at once instead of in a few milliseconds.
+func (w *Window[T]) Flush() { w.link.flush() }
+
+// Wait returns when every message has its outcome; what nobody answered for has failed by then. Its error is why it could not wait,
+// the end of ctx, or why the window has ended with messages under way: a refusal or a connection that does not come back.
+func (w *Window[T]) Wait(ctx context.Context) error {
+	if err := w.await(ctx, func() bool { return w.open <= w.denied }); err != nil {
 		return err
 	}
 	w.mu.Lock()
-	n := w.next
-	w.next++
-	w.slots[n%len(w.slots)] = slot{deadline: w.clock.Now().Add(w.timeout)}
-	w.mu.Unlock()
-	m.Reply = w.prefix + strconv.Itoa(n)
-	if err := w.nc.PublishMsg(m); err != nil {
-		w.settle(n, Ack{}, err)
-		return err
+	defer w.mu.Unlock()
+	w.giveUp(w.err)
+	if w.spoilt {
+		return w.err
 	}
 	return nil
 }
 
-// Wait waits until every message is reported. Its error is why it could not: the end of ctx.
-func (w *Window) Wait(ctx context.Context) error { return w.until(ctx, 0) }
+// Close ends the connection, or gives it back. What has no outcome yet gets none.
+func (w *Window[T]) Close() { w.link.close() }
 
-// Close ends the subscription for acknowledgements.
-func (w *Window) Close() { _ = w.sub.Unsubscribe() }
-
-// until waits until at most open messages are under way. The oldest is given up when its time has passed.
-func (w *Window) until(ctx context.Context, open int) error {
+// await flushes and waits until ready, which is called with the lock held. When nothing is acknowledged for the idle time what is under
+// way is given up, which makes room too.
+func (w *Window[T]) await(ctx context.Context, ready func() bool) error {
+	w.link.flush()
 	for {
+		var idle <-chan time.Time
 		w.mu.Lock()
-		under := w.next - w.head
-		var oldest time.Time
-		if under > 0 {
-			oldest = w.slots[w.head%len(w.slots)].deadline
+		good, ended := ready(), w.link.ended()
+		quiet := w.cfg.Clock.Now().Sub(w.last)
+		switch {
+		case good || ended != nil || w.open == 0:
+		case quiet >= w.cfg.Idle:
+			w.giveUp(fmt.Errorf("no acknowledgement within %s: %w", w.cfg.Idle, nats.ErrTimeout))
+			good = ready()
+		default:
+			idle = w.cfg.Clock.After(w.cfg.Idle - quiet)
 		}
-		head := w.head
+		w.ready = ready
+		if good || ended != nil {
+			w.ready = nil
+		}
 		w.mu.Unlock()
-		if under <= open {
+		switch {
+		case good:
 			return nil
-		}
-		wait := oldest.Sub(w.clock.Now())
-		if wait <= 0 {
-			w.settle(head, Ack{}, nats.ErrTimeout)
-			continue
+		case ended != nil:
+			w.end(ended)
+			return ended
 		}
 		select {
-		case <-w.progress:
-		case <-w.clock.After(wait):
+		case <-w.wake:
+		case <-idle:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-func (w *Window) answer(m *nats.Msg) {
-	n, err := strconv.Atoi(strings.TrimPrefix(m.Subject, w.prefix))
-	if err != nil {
+// answer takes an acknowledgement: the subject that it came on, its body, and whether it says that nobody listens.
+func (w *Window[T]) answer(subject, data []byte, nobody bool, at time.Time) {
+	if len(subject) <= len(w.inbox) {
 		return
 	}
-	ack, err := ParseAck(m)
-	w.settle(n, ack, err)
+	n, rest, ok := digits(subject[len(w.inbox):])
+	if !ok || len(rest) > 0 {
+		return
+	}
+	a, err := w.acks.read(data, nobody)
+	w.settle(n, a, err, at)
 }
 
 // settle records what became of message n and reports all that are settled in a row.
-func (w *Window) settle(n int, a Ack, err error) {
+func (w *Window[T]) settle(n uint64, a Ack, err error, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n < w.head || n >= w.next {
 		return // given up before, or never sent
 	}
-	s := &w.slots[n%len(w.slots)]
+	s := &w.slots[n%uint64(len(w.slots))]
 	if s.answered {
 		return
 	}
+	w.last = at
+	w.open--
 	s.answered, s.ack, s.err = true, a, err
-	for w.head < w.next && w.slots[w.head%len(w.slots)].answered {
-		s := &w.slots[w.head%len(w.slots)]
-		w.done(w.head, s.ack, s.err)
-		w.head++
+	for w.head < w.next {
+		s := &w.slots[w.head%uint64(len(w.slots))]
+		if !s.answered {
+			break
+		}
+		w.report(s)
 	}
+	w.rouse()
+}
+
+// report tells the outcome of the oldest message. Lock held.
+func (w *Window[T]) report(s *slot[T]) {
+	w.head++
+	w.bytes -= s.size
+	w.cfg.Done(s.what, s.ack, s.err)
+}
+
+// giveUp reports everything under way, as failed what has no answer. Lock held.
+func (w *Window[T]) giveUp(why error) {
+	for w.head < w.next {
+		s := &w.slots[w.head%uint64(len(w.slots))]
+		if !s.answered {
+			s.answered, s.ack, s.err = true, Ack{}, why
+		}
+		w.report(s)
+	}
+	w.open = 0
+}
+
+// rouse wakes the sender when it has what it waits for. Lock held.
+func (w *Window[T]) rouse() {
+	if w.ready != nil && w.ready() {
+		w.ready = nil
+		w.nudge()
+	}
+}
+
+func (w *Window[T]) nudge() {
 	select {
-	case w.progress <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default:
 	}
+}
+
+// moved is told when there is a connection again.
+func (w *Window[T]) moved() { w.nudge() }
+
+// refuse is told of a permission that is missing: to publish one message, or to hear of any.
+func (w *Window[T]) refuse(v *wire.Violation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = v
+	}
+	w.spoilt = true
+	if v.Publish {
+		w.denied++
+	} else {
+		w.giveUp(v)
+	}
+	w.nudge()
+}
+
+// end is told why there will be no connection any more.
+func (w *Window[T]) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	if w.next > w.head {
+		w.spoilt = true
+		w.giveUp(err)
+	}
+	w.nudge()
 }

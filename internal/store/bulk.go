@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 // Tally counts what a bulk operation found or did. Bytes are those of the values.
@@ -57,16 +57,16 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		size int
 	}
 	var mu sync.Mutex
-	p, err := acked.New(b.c.nc, b.c.timeout, func(it item, _ uint64, err error) {
+	p, err := publish.Beside(ctx, b.c.nc, publish.Config[item]{Idle: b.c.timeout, Done: func(it item, _ publish.Ack, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			failed.add(Failed{Key: it.key, Error: err.Error()})
+			failed.add(Failed{Key: it.key, Error: unstored(err).Error()})
 			return
 		}
 		done.Keys++
 		done.Bytes += uint64(it.size)
-	})
+	}})
 	if err != nil {
 		return done, failed, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 const (
@@ -122,14 +122,9 @@ func (c *Counters) Add(ctx context.Context, subject string, by *big.Int) (*big.I
 		}
 		return nil, fmt.Errorf("counter %s: %w", subject, err)
 	}
-	if _, err := acked.ReadAck(reply); err != nil {
-		return nil, fmt.Errorf("counter %s: %w", subject, err)
-	}
-	var ack struct {
-		Value string `json:"val"`
-	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return nil, fmt.Errorf("counter %s: %w", subject, err)
+	ack, err := publish.ParseAck(reply)
+	if err != nil {
+		return nil, fmt.Errorf("counter %s: %w", subject, unstored(err))
 	}
 	total, ok := new(big.Int).SetString(ack.Value, 10)
 	if !ok {

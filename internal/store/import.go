@@ -12,7 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 // Import says how the lines of an export are written to a bucket.
@@ -36,7 +36,7 @@ type Imported struct {
 // that cannot be read and writes that are refused are listed; the error tells that the work stopped before its end.
 func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, error) {
 	im := &importer{b: b, x: x}
-	p, err := acked.New(b.c.nc, b.c.timeout, im.outcome)
+	p, err := publish.Beside(ctx, b.c.nc, publish.Config[pendingLine]{Idle: b.c.timeout, Done: im.outcome})
 	if err != nil {
 		return im.out, err
 	}
@@ -98,7 +98,7 @@ func (im *importer) fail(line uint64, key string, err error) {
 	im.out.Failures.add(Failed{Key: key, Line: line, Error: err.Error()})
 }
 
-func (im *importer) outcome(p pendingLine, _ uint64, err error) {
+func (im *importer) outcome(p pendingLine, _ publish.Ack, err error) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.count(p, err)
@@ -107,7 +107,7 @@ func (im *importer) outcome(p pendingLine, _ uint64, err error) {
 func (im *importer) count(p pendingLine, err error) {
 	switch {
 	case err != nil:
-		im.out.Failures.add(Failed{Key: p.key, Line: p.line, Error: err.Error()})
+		im.out.Failures.add(Failed{Key: p.key, Line: p.line, Error: unstored(err).Error()})
 	case p.op == Put:
 		im.out.Keys++
 		im.out.Bytes += uint64(p.size)
@@ -117,7 +117,7 @@ func (im *importer) count(p pendingLine, err error) {
 }
 
 // line sends one line; the error ends the import.
-func (im *importer) line(ctx context.Context, p *acked.Publisher[pendingLine], n uint64, text []byte) error {
+func (im *importer) line(ctx context.Context, p *publish.Window[pendingLine], n uint64, text []byte) error {
 	rec, value, err := im.reader.read(text)
 	if err != nil {
 		im.fail(n, rec.Key, err)
@@ -136,7 +136,7 @@ func (im *importer) line(ctx context.Context, p *acked.Publisher[pendingLine], n
 	}
 	one := pendingLine{key: rec.Key, line: n, size: len(value), op: rec.Op}
 	if im.x.DryRun {
-		im.outcome(one, 0, nil)
+		im.outcome(one, publish.Ack{}, nil)
 		return nil
 	}
 	return p.Send(ctx, one, m)

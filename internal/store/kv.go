@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 // Op is what an entry of a bucket records.
@@ -259,11 +259,23 @@ func (b *Bucket) publish(ctx context.Context, key string, op Op, value []byte, o
 		}
 		return 0, fmt.Errorf("bucket %s: key %s: %w", b.Name, key, err)
 	}
-	rev, err := acked.ReadAck(reply)
+	ack, err := publish.ParseAck(reply)
 	if err != nil {
-		return 0, fmt.Errorf("bucket %s: key %s: %w", b.Name, key, err)
+		return 0, fmt.Errorf("bucket %s: key %s: %w", b.Name, key, unstored(err))
 	}
-	return rev, nil
+	return ack.Sequence, nil
+}
+
+// unstored is why a message was not stored, in the words of the client library.
+func unstored(err error) error {
+	var api *jetstream.APIError
+	switch {
+	case errors.As(err, &api):
+		return api
+	case errors.Is(err, nats.ErrNoResponders):
+		return jetstream.ErrNoStreamResponse
+	}
+	return err
 }
 
 // message is the publish that writes an entry.

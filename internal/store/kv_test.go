@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 func TestWriting(t *testing.T) {
@@ -95,11 +95,11 @@ func TestTTLOfKeys(t *testing.T) {
 // fill writes n keys through the publisher.
 func fill(t testing.TB, b *Bucket, prefix string, n int, value []byte) {
 	t.Helper()
-	p := must[*acked.Publisher[int]](t)(acked.New(b.c.nc, b.c.timeout, func(_ int, _ uint64, err error) {
+	p := must[*publish.Window[int]](t)(publish.Beside(t.Context(), b.c.nc, publish.Config[int]{Idle: b.c.timeout, Done: func(_ int, _ publish.Ack, err error) {
 		if err != nil {
 			t.Error(err)
 		}
-	}))
+	}}))
 	defer p.Close()
 	for i := range n {
 		ok(t, p.Send(t.Context(), i, b.message(fmt.Sprintf("%s.%06d", prefix, i), Put, value, WriteOptions{})))

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 // Objects is an open object bucket.
@@ -189,13 +189,10 @@ func (o *Objects) writeMeta(ctx context.Context, info *ObjectInfo) error {
 	defer cancel()
 	reply, err := o.c.nc.RequestMsgWithContext(bound, m)
 	if err == nil {
-		_, err = acked.ReadAck(reply)
-	}
-	if errors.Is(err, nats.ErrNoResponders) {
-		err = jetstream.ErrNoStreamResponse
+		_, err = publish.ParseAck(reply)
 	}
 	if err != nil {
-		return fmt.Errorf("object %s > %s: %w", o.Name, info.Name, err)
+		return fmt.Errorf("object %s > %s: %w", o.Name, info.Name, unstored(err))
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/store/acked"
+	"github.com/natskit/natskit/internal/publish"
 )
 
 // DefaultChunk is the size of chunks unless another is asked for, bytes.
@@ -56,7 +56,7 @@ func (o *Objects) Put(ctx context.Context, p PutObject, r io.Reader) (*ObjectInf
 	info := &ObjectInfo{Bucket: o.Name, NUID: nuid.Next(), ObjectMeta: jetstream.ObjectMeta{
 		Name: p.Name, Description: p.Description, Headers: p.Headers, Metadata: p.Metadata, Opts: &jetstream.ObjectMetaOptions{ChunkSize: p.ChunkSize},
 	}}
-	u, err := o.newUpload(info, p)
+	u, err := o.newUpload(ctx, info, p)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ type upload struct {
 	o    *Objects
 	info *ObjectInfo
 	p    PutObject
-	pub  *acked.Publisher[uint64] // of chunk numbers
+	pub  *publish.Window[uint64] // of chunk numbers
 
 	mu      sync.Mutex
 	free    [][]byte          // buffers that may be filled again
@@ -103,15 +103,15 @@ type chunk struct {
 	acked bool
 }
 
-func (o *Objects) newUpload(info *ObjectInfo, p PutObject) (*upload, error) {
+func (o *Objects) newUpload(ctx context.Context, info *ObjectInfo, p PutObject) (*upload, error) {
 	u := &upload{o: o, info: info, p: p, flying: map[uint64]*chunk{}}
 	var err error
-	u.pub, err = acked.New(o.c.nc, o.c.timeout, u.outcome)
+	u.pub, err = publish.Beside(ctx, o.c.nc, publish.Config[uint64]{Idle: o.c.timeout, Done: u.outcome})
 	return u, err
 }
 
 // outcome notes an acknowledgement and lets go of the chunks that all before are acknowledged too.
-func (u *upload) outcome(number, seq uint64, err error) {
+func (u *upload) outcome(number uint64, a publish.Ack, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	c := u.flying[number]
@@ -120,11 +120,11 @@ func (u *upload) outcome(number, seq uint64, err error) {
 	}
 	if err != nil {
 		if u.lost == nil {
-			u.lost = err
+			u.lost = unstored(err)
 		}
 		return
 	}
-	c.acked, c.seq = true, seq
+	c.acked, c.seq = true, a.Sequence
 	u.settle()
 }
 
