@@ -36,30 +36,40 @@ type Imported struct {
 // that cannot be read and writes that are refused are listed; the error tells that the work stopped before its end.
 func (b *Bucket) Import(ctx context.Context, x Import, r io.Reader) (Imported, error) {
 	im := &importer{b: b, x: x}
-	p, err := publish.Beside(ctx, b.c.nc, publish.Config[pendingLine]{Idle: b.c.timeout, Done: im.outcome})
-	if err != nil {
-		return im.out, err
+	if !x.DryRun {
+		var err error
+		if im.window, err = publish.Beside(ctx, b.c.nc, publish.Config[pendingLine]{Idle: b.c.timeout, Done: im.outcome}); err != nil {
+			return im.out, err
+		}
+		defer im.window.Close()
 	}
-	defer p.Close()
+	err := im.lines(ctx, r)
+	if !x.DryRun {
+		if waitErr := im.window.Wait(ctx); err == nil {
+			err = waitErr
+		}
+	}
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	return im.out, err
+}
+
+// lines sends what r holds, up to its end.
+func (im *importer) lines(ctx context.Context, r io.Reader) (err error) {
 	in := bufio.NewReaderSize(r, 256<<10)
 	for line := uint64(1); err == nil; line++ {
 		var text []byte
 		text, err = readLine(in)
 		if len(bytes.TrimSpace(text)) > 0 {
-			if sendErr := im.line(ctx, p, line, text); sendErr != nil {
+			if sendErr := im.line(ctx, line, text); sendErr != nil {
 				err = sendErr
 			}
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		err = nil
+		return nil
 	}
-	if waitErr := p.Wait(ctx); err == nil {
-		err = waitErr
-	}
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	return im.out, err
+	return err
 }
 
 // readLine reads a line of any length without its end. The slice is valid until the next call.
@@ -84,9 +94,11 @@ type pendingLine struct {
 }
 
 type importer struct {
-	b      *Bucket
-	x      Import
-	reader recordReader
+	b       *Bucket
+	x       Import
+	reader  recordReader
+	window  *publish.Window[pendingLine] // nil for a dry run
+	subject []byte
 
 	mu  sync.Mutex
 	out Imported
@@ -117,13 +129,13 @@ func (im *importer) count(p pendingLine, err error) {
 }
 
 // line sends one line; the error ends the import.
-func (im *importer) line(ctx context.Context, p *publish.Window[pendingLine], n uint64, text []byte) error {
+func (im *importer) line(ctx context.Context, n uint64, text []byte) error {
 	rec, value, err := im.reader.read(text)
 	if err != nil {
 		im.fail(n, rec.Key, err)
 		return nil
 	}
-	m, expired, err := im.message(rec, value)
+	o, expired, err := im.options(rec)
 	switch {
 	case err != nil:
 		im.fail(n, rec.Key, err)
@@ -139,20 +151,37 @@ func (im *importer) line(ctx context.Context, p *publish.Window[pendingLine], n 
 		im.outcome(one, publish.Ack{}, nil)
 		return nil
 	}
-	return p.Send(ctx, one, m)
+	if err := im.send(ctx, one, rec, value, o); !errors.Is(err, nats.ErrMaxPayload) {
+		return err
+	}
+	return nil // it is among the failures, and the next may be smaller
 }
 
-// message is what stores a record; expired tells that its TTL has run out.
-func (im *importer) message(rec record, value []byte) (m *nats.Msg, expired bool, err error) {
-	var o WriteOptions
+func (im *importer) send(ctx context.Context, one pendingLine, rec record, value []byte, o WriteOptions) error {
+	if rec.Op == Put && o == (WriteOptions{}) && len(rec.Headers) == 0 {
+		im.subject = append(append(im.subject[:0], im.b.write...), rec.Key...)
+		return im.window.SendBytes(ctx, one, im.subject, nil, value)
+	}
+	m := im.b.message(rec.Key, rec.Op, value, o)
+	for k, v := range OwnHeaders(rec.Headers) {
+		if m.Header == nil {
+			m.Header = nats.Header{}
+		}
+		m.Header[k] = v
+	}
+	return im.window.Send(ctx, one, m)
+}
+
+// options is how a record is written; expired tells that its TTL has run out.
+func (im *importer) options(rec record) (o WriteOptions, expired bool, err error) {
 	if rec.TTL != "" && rec.TTL != "never" {
 		if o.TTL, err = time.ParseDuration(rec.TTL); err != nil {
-			return nil, false, fmt.Errorf("ttl %q: %w", rec.TTL, err)
+			return o, false, fmt.Errorf("ttl %q: %w", rec.TTL, err)
 		}
 		if !im.x.KeepTTL && !rec.Created.IsZero() {
 			o.TTL = (o.TTL - im.x.Now.Sub(rec.Created)).Round(time.Second)
 			if o.TTL < time.Second {
-				return nil, true, nil
+				return o, true, nil
 			}
 		}
 	}
@@ -162,12 +191,5 @@ func (im *importer) message(rec record, value []byte) (m *nats.Msg, expired bool
 	case im.x.IfUnchanged:
 		o.Expect = &rec.Revision
 	}
-	m = im.b.message(rec.Key, rec.Op, value, o)
-	for k, v := range OwnHeaders(rec.Headers) {
-		if m.Header == nil {
-			m.Header = nats.Header{}
-		}
-		m.Header[k] = v
-	}
-	return m, false, nil
+	return o, false, nil
 }

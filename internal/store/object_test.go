@@ -206,7 +206,7 @@ func TestObjectUploadRepairsLostChunks(t *testing.T) {
 	o := objects(t, c, "B", ObjectSettings{})
 	data := randomBytes(40_000)
 	info := &ObjectInfo{Bucket: "B", NUID: "N", ObjectMeta: jetstream.ObjectMeta{Name: "f", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 1000}}}
-	u := must[*upload](t)(o.newUpload(ctx, info, PutObject{Name: "f", ChunkSize: 1000}))
+	u := must[*upload](t)(o.newUpload(info, PutObject{Name: "f", ChunkSize: 1000}))
 	defer u.pub.Close()
 	n := 0
 	ok(t, u.run(ctx, readerFunc(func(p []byte) (int, error) {

@@ -56,7 +56,7 @@ func (o *Objects) Put(ctx context.Context, p PutObject, r io.Reader) (*ObjectInf
 	info := &ObjectInfo{Bucket: o.Name, NUID: nuid.Next(), ObjectMeta: jetstream.ObjectMeta{
 		Name: p.Name, Description: p.Description, Headers: p.Headers, Metadata: p.Metadata, Opts: &jetstream.ObjectMetaOptions{ChunkSize: p.ChunkSize},
 	}}
-	u, err := o.newUpload(ctx, info, p)
+	u, err := o.newUpload(info, p)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +103,10 @@ type chunk struct {
 	acked bool
 }
 
-func (o *Objects) newUpload(ctx context.Context, info *ObjectInfo, p PutObject) (*upload, error) {
+func (o *Objects) newUpload(info *ObjectInfo, p PutObject) (*upload, error) {
 	u := &upload{o: o, info: info, p: p, flying: map[uint64]*chunk{}}
 	var err error
-	u.pub, err = publish.Beside(ctx, o.c.nc, publish.Config[uint64]{Idle: o.c.timeout, Done: u.outcome})
+	u.pub, err = publish.Over(o.c.nc, publish.Config[uint64]{Idle: o.c.timeout, Done: u.outcome})
 	return u, err
 }
 
