@@ -16,9 +16,6 @@ import (
 	"github.com/natskit/natskit/internal/term"
 )
 
-// underWay is how many messages may wait for their acknowledgement when there are many.
-const underWay = 512
-
 // stored publishes to a stream and reports what the stream says of each message, in order.
 type stored struct {
 	e        *env.Env
@@ -38,7 +35,7 @@ func newStored(ctx context.Context, e *env.Env, o pubOptions, r *receipt) (*stor
 	if err != nil {
 		return nil, err
 	}
-	size := underWay
+	size := 0 // as many as a window holds
 	if o.sleep > 0 || o.jitter > 0 || (o.sendOn != "newline" && o.count <= narrated) {
 		size = 1
 	}
