@@ -27,7 +27,7 @@ const overhead = 64
 type Config[T any] struct {
 	Messages int           // that may be under way; 0 is DefaultMessages
 	Bytes    int           // of these messages, unless one alone is larger; 0 is DefaultBytes
-	Idle     time.Duration // when nothing was acknowledged for so long, what is under way has failed with nats.ErrTimeout
+	Idle     time.Duration // when nothing is acknowledged for so long while it is waited for, what is under way has failed with nats.ErrTimeout
 	Clock    clock.Clock   // nil is the system's
 	// Done is told of every message, in the order of sending, by one goroutine at a time. It must not use the window.
 	Done func(what T, a Ack, err error)
@@ -50,11 +50,11 @@ type Window[T any] struct {
 
 	mu     sync.Mutex
 	slots  []slot[T]
-	head   uint64 // number of the oldest message that is not reported
-	next   uint64 // number of the next message
-	open   uint64 // messages in between without an answer
-	bytes  int    // of the messages in between
-	last   time.Time
+	head   uint64      // number of the oldest message that is not reported
+	next   uint64      // number of the next message
+	open   uint64      // messages in between without an answer
+	bytes  int         // of the messages in between
+	last   time.Time   // of the latest acknowledgement
 	err    error       // why nothing more can be sent
 	denied uint64      // messages that the permissions did not allow: they get no acknowledgement
 	spoilt bool        // err has cost messages
@@ -171,9 +171,7 @@ func (w *Window[T]) put(ctx context.Context, what T, subject, header, data []byt
 	n := w.next
 	w.next++
 	w.bytes += size
-	if w.open++; w.open == 1 {
-		w.last = w.cfg.Clock.Now()
-	}
+	w.open++
 	s := &w.slots[n%uint64(len(w.slots))]
 	s.what, s.size, s.answered = what, size, false
 	w.mu.Unlock()
@@ -230,11 +228,13 @@ func (w *Window[T]) Close() { w.link.close() }
 // way is given up, which makes room too.
 func (w *Window[T]) await(ctx context.Context, ready func() bool) error {
 	w.link.flush()
+	began := w.cfg.Clock.Now() // until then the sender was busy elsewhere, and may have sent the latest just now
 	for {
 		var idle <-chan time.Time
 		w.mu.Lock()
 		good, ended := ready(), w.link.ended()
-		quiet := w.cfg.Clock.Now().Sub(w.last)
+		now := w.cfg.Clock.Now()
+		quiet := min(now.Sub(w.last), now.Sub(began))
 		switch {
 		case good || ended != nil || w.open == 0:
 		case quiet >= w.cfg.Idle:

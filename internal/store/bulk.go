@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/natskit/natskit/internal/publish"
+	"github.com/natskit/natskit/internal/wire"
 )
 
 // Tally counts what a bulk operation found or did. Bytes are those of the values.
@@ -71,8 +72,14 @@ func (b *Bucket) RemoveAll(ctx context.Context, match []string, op Op, ttl time.
 		return done, failed, err
 	}
 	defer p.Close()
+	head, err := wire.AppendHeader(nil, b.message("", op, nil, WriteOptions{TTL: ttl}).Header)
+	if err != nil {
+		return done, failed, err
+	}
+	var subject []byte
 	err = b.Read(ctx, Read{Patterns: match, Meta: true}, func(e Entry) error {
-		return p.Send(ctx, item{e.Key, e.Size}, b.message(e.Key, op, nil, WriteOptions{TTL: ttl}))
+		subject = append(append(subject[:0], b.write...), e.Key...)
+		return p.SendBytes(ctx, item{e.Key, e.Size}, subject, head, nil)
 	})
 	if waitErr := p.Wait(ctx); err == nil {
 		err = waitErr
