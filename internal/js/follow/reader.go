@@ -27,7 +27,7 @@ type Reader struct {
 	way     way
 	inboxes string // prefix of reply subjects
 	stop    context.CancelCauseFunc
-	anew    atomic.Bool // a connection was lost: what was asked for on it does not come
+	anew    atomic.Bool // there is a new connection: nothing was asked for on it
 
 	msg     Msg
 	seq     uint64 // of the latest message read
@@ -73,7 +73,10 @@ func Open(ctx context.Context, cfg Config) (*Reader, error) {
 	} else {
 		r.way, err = newOrdered(ctx, r)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Read opens a reader and runs it.
@@ -121,9 +124,7 @@ func (r *Reader) Run(ctx context.Context, sink Sink) error {
 		return &ConnectError{err}
 	}
 	defer r.sub.Close()
-	if err := r.way.ask(ctx); err != nil {
-		return err
-	}
+	r.anew.Store(true) // asked when the reading has begun, which needs no answers to our subscriptions
 	return r.sub.Run(ctx, wire.Sink{
 		Msg: func(w *wire.Msg) error { return r.receive(ctx, w) }, Idle: func() error { return r.idle(ctx) },
 		Tick: func() error { return r.tick(ctx) }, Every: r.sink.Every,
