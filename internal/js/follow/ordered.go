@@ -15,8 +15,8 @@ import (
 // What an ordered reader asks for at a time. Two such requests are under way, so that the server never waits for the next one; what
 // they bring is all that has to be kept for a slow reader of our output.
 const (
-	askMessages  = 32 << 10
-	askBytes     = 4 << 20
+	askMessages  = 16 << 10
+	askBytes     = 2 << 20
 	askExpires   = 30 * time.Second
 	askHeartbeat = 2 * time.Second
 	idleConsumer = 5 * time.Minute // how long the server keeps a consumer that nobody reads
