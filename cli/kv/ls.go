@@ -271,7 +271,7 @@ func streamKeys(ctx context.Context, e *env.Env, b *store.Bucket, read store.Rea
 			return nil
 		}
 		err := feed.Emit(part)
-		part.list = nil
+		part.list = part.list[:0]
 		return err
 	})
 	if err == nil && len(part.list) > 0 || err == nil && !any && kind != render.NDJSON {

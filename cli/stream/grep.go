@@ -221,7 +221,7 @@ func (g *search) beside(m *js.DirectMessage) error {
 		g.ring = g.ring[:len(g.ring)-1]
 		g.skipped = true
 	}
-	g.ring = append(g.ring, m)
+	g.ring = append(g.ring, m.Clone())
 	return nil
 }
 

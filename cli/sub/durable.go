@@ -24,7 +24,7 @@ func openDurable(ctx context.Context, r *replay, stream jetstream.Stream, name s
 		from := startOf(r.o, r.e.Clock.Now())
 		consumer, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 			Durable: r.o.durable, AckPolicy: jetstream.AckExplicitPolicy, HeadersOnly: r.o.headersOnly || r.o.subjectsOnly,
-			DeliverPolicy: from.policy, OptStartSeq: from.seq, OptStartTime: from.time,
+			DeliverPolicy: from.Policy, OptStartSeq: from.Seq, OptStartTime: from.Time,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("making consumer %s > %s: %w", name, r.o.durable, contexts.Refusal(ctx, err))

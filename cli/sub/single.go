@@ -36,10 +36,10 @@ func openSingle(ctx context.Context, r *replay, client *js.Client, stream jetstr
 		return nil, err
 	}
 	name := stream.CachedInfo().Config.Name
-	if at.since != nil || at.lastFor {
+	if at.Time != nil || at.Policy == jetstream.DeliverLastPerSubjectPolicy {
 		return nil, fmt.Errorf("stream %s does not allow direct gets, which --since and --last-per-subject need here", name)
 	}
-	return &single{pipe: newPipe(256), r: r, client: client, name: name, filter: filter, seq: at.seq}, nil
+	return &single{pipe: newPipe(256), r: r, client: client, name: name, filter: filter, seq: at.Seq}, nil
 }
 
 func (s *single) next(ctx context.Context, _ uint64) (<-chan entry, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/js/follow"
 	"github.com/natskit/natskit/internal/render"
 )
 
@@ -44,10 +45,10 @@ type replay struct {
 	o       *subOptions
 	out     *printer
 	src     source // or
-	flow    *flow
+	flow    *follow.Reader
 	nc      *nats.Conn
 	api     jetstream.JetStream
-	nothing bool // the stream had nothing for us at the start
+	nothing bool // the source had nothing for us at the start
 	msg     message
 	stored  stored
 	style   style
@@ -133,9 +134,9 @@ func (r *replay) open(ctx context.Context) (err error) {
 	case cfg.Retention != jetstream.LimitsPolicy && !cfg.AllowDirect:
 		r.src, err = openSingle(bounded, r, client, stream, filter)
 	case r.o.direct || cfg.Retention != jetstream.LimitsPolicy:
-		r.flow, err = openDirect(bounded, r, client, stream, filter)
+		r.flow, err = openFlow(bounded, r, client, stream, filter, true)
 	default:
-		r.flow, err = openOrdered(bounded, r, client, stream, filter)
+		r.flow, err = openFlow(bounded, r, client, stream, filter, false)
 	}
 	return err
 }
@@ -143,7 +144,7 @@ func (r *replay) open(ctx context.Context) (err error) {
 // close gives back what open took, for a run that does not begin.
 func (r *replay) close(ctx context.Context) {
 	if r.flow != nil {
-		r.flow.way.close(ctx)
+		r.flow.Close(ctx)
 	} else {
 		r.src.stop(ctx)
 	}
@@ -182,12 +183,12 @@ func (r *replay) every() time.Duration {
 }
 
 func (r *replay) run(ctx context.Context) error {
+	if r.flow != nil {
+		return r.follow(ctx)
+	}
 	if r.o.toEnd && r.nothing {
 		r.close(context.WithoutCancel(ctx))
 		return nil
-	}
-	if r.flow != nil {
-		return r.flow.run(ctx)
 	}
 	for {
 		var want uint64

@@ -9,29 +9,23 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jsconf"
+	"github.com/natskit/natskit/internal/testkit"
 )
 
 func TestRefusedRequestsFailAtOnce(t *testing.T) {
 	t.Parallel()
-	url := startServer(t, func(o *server.Options) {
-		acc := server.NewAccount("A")
-		o.Accounts = []*server.Account{acc}
-		o.Users = []*server.User{
-			{Username: "limited", Password: "x", Account: acc, Permissions: &server.Permissions{
-				Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.CREATE.>"}}}},
-			{Username: "deaf", Password: "x", Account: acc, Permissions: &server.Permissions{
-				Subscribe: &server.SubjectPermission{Deny: []string{"_INBOX.>"}}}},
-		}
-	})
+	srv := testkit.Server(t, testkit.WithConfig(`authorization { users = [
+  { user: limited, password: x, permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } } }
+  { user: deaf, password: x, permissions: { subscribe: { deny: ["_INBOX.>"] } } }
+] }`))
 	for user, want := range map[string]string{"limited": "$JS.API.STREAM.CREATE.P", "deaf": "_INBOX"} {
-		nc, err := nats.Connect(url, nats.UserInfo(user, "x"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		nc, err := nats.Connect(srv.URL(), nats.UserInfo(user, "x"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 		must(t, err)
 		t.Cleanup(nc.Close)
 		s, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Hour))
@@ -47,7 +41,7 @@ func TestRefusedRequestsFailAtOnce(t *testing.T) {
 
 func TestRequestEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s := connect(t, startServer(t, nil))
+	s := testkit.Server(t).JS()
 	_, err := s.Conn().Subscribe("$JS.mute.API.>", func(*nats.Msg) {})
 	must(t, err)
 	mute, err := jetstream.NewWithDomain(s.Conn(), "mute")
@@ -66,7 +60,7 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 
 func TestNoJetStream(t *testing.T) {
 	t.Parallel()
-	s := connect(t, startServer(t, func(o *server.Options) { o.JetStream = false }))
+	s := testkit.Server(t, testkit.WithoutJetStream()).JS()
 	_, err := js.New(s).Info(t.Context(), "X")
 	if fail.CodeOf(err) != fail.Unreachable || !strings.Contains(err.Error(), "10039") {
 		t.Errorf("code %d, %v", fail.CodeOf(err), err)
@@ -277,7 +271,7 @@ func TestPurgeTellsItsTollBefore(t *testing.T) {
 
 func TestUpdateKeepsWhatIsUnknown(t *testing.T) {
 	t.Parallel()
-	s := connect(t, startServer(t, nil))
+	s := testkit.Server(t).JS()
 	var sent string
 	_, err := s.Conn().Subscribe("$JS.future.API.STREAM.UPDATE.X", func(m *nats.Msg) {
 		sent = string(m.Data)

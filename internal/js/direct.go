@@ -1,6 +1,7 @@
 package js
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js/follow"
 	"github.com/natskit/natskit/internal/jsconf"
 )
 
@@ -18,7 +20,7 @@ import (
 var ErrNoMessages = errors.New("no messages")
 
 // ErrNoDirect says that the stream does not take direct gets, or its server no batches of them (before 2.11).
-var ErrNoDirect = errors.New("batched direct gets are not available")
+var ErrNoDirect = follow.ErrNoDirect
 
 // DirectRequest asks for messages without the stream's leader and without a consumer. Either a range (Seq or Since, filtered by
 // NextFor, up to Batch messages and MaxBytes bytes) or the last message of each subject in LastFor.
@@ -42,6 +44,13 @@ type DirectMessage struct {
 	Header   nats.Header
 	Data     []byte
 	Pending  uint64
+}
+
+// Clone is a copy that shares nothing which changes.
+func (m *DirectMessage) Clone() *DirectMessage {
+	c := *m
+	c.Data = bytes.Clone(m.Data)
+	return &c
 }
 
 // Direct reads one batch and calls each for every message as it arrives. It returns ErrNoMessages when none matches and

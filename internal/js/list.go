@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/jsm.go/api"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js/follow"
 	"github.com/natskit/natskit/internal/jsconf"
 )
 
@@ -146,7 +147,7 @@ func prefixed(prefix, s string) string {
 }
 
 // ErrStop ends a walk early without an error.
-var ErrStop = errors.New("stop")
+var ErrStop = follow.ErrStop
 
 type page struct {
 	Total  int `json:"total"`

@@ -6,35 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natskit/natskit/internal/embedded/settle"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/testkit"
 )
 
 // BenchmarkGrep reads 200,000 messages of 128 bytes, by turns with a bare ordered consumer and with a search that finds nothing,
 // and reports both rates and the ratio.
 func BenchmarkGrep(b *testing.B) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: b.TempDir(), NoLog: true, NoSigs: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s.Start()
-	b.Cleanup(func() { settle.Wait(s); s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		b.Fatal("the server does not listen")
-	}
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(nc.Close)
-	stream, err := jetstream.New(nc)
-	if err != nil {
-		b.Fatal(err)
-	}
+	stream := testkit.Server(b).JS()
 	const n = 200_000
 	if _, err := stream.CreateStream(b.Context(), jetstream.StreamConfig{Name: "X", Subjects: []string{"x"}}); err != nil {
 		b.Fatal(err)

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jsconf"
+	"github.com/natskit/natskit/internal/testkit"
 )
 
 func TestScan(t *testing.T) {
@@ -72,6 +74,46 @@ func TestScan(t *testing.T) {
 				t.Errorf("afterwards %+v", after.State)
 			}
 		})
+	}
+}
+
+// TestScanWithoutSecondConnection: where the server takes no further connection, messages are asked for one by one or in batches.
+func TestScanWithoutSecondConnection(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig("max_connections: 1"))
+	for _, direct := range []bool{true, false} {
+		name := fmt.Sprintf("X%t", direct)
+		testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: name, Subjects: []string{name}, AllowDirect: direct})
+		testkit.Store(t, srv.JS(), name, 20, "b")
+		c := js.New(srv.JS())
+		info, err := c.Info(t.Context(), name)
+		must(t, err)
+		n := 0
+		must(t, c.Scan(t.Context(), info, js.Range{}, func(*js.DirectMessage) error { n++; return nil }))
+		if n != 20 {
+			t.Errorf("direct gets %t: %d messages", direct, n)
+		}
+		if n := testkit.State(t, srv.JS(), name).Consumers; n != 0 {
+			t.Errorf("%d consumers are left", n)
+		}
+	}
+}
+
+// TestScanKeepsNothing: what is to outlive the call is cloned.
+func TestScanKeepsNothing(t *testing.T) {
+	t.Parallel()
+	c, s := client(t)
+	orders(t, c, s)
+	info, err := c.Info(t.Context(), "ORDERS")
+	must(t, err)
+	var kept []*js.DirectMessage
+	must(t, c.Scan(t.Context(), info, js.Range{}, func(m *js.DirectMessage) error {
+		kept = append(kept, m.Clone())
+		clear(m.Data)
+		return nil
+	}))
+	if len(kept) != 7 || kept[1].Header.Get("X-N") != "2" || string(kept[1].Data) != "msg" || kept[6].Subject != "orders.old" || kept[6].Header != nil {
+		t.Errorf("%+v", kept)
 	}
 }
 

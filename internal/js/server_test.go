@@ -3,53 +3,18 @@ package js_test
 import (
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natskit/natskit/internal/embedded/settle"
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jsconf"
+	"github.com/natskit/natskit/internal/testkit"
 )
-
-// startServer runs a server of this test alone and returns its URL; change may edit its options.
-func startServer(t *testing.T, change func(*server.Options)) string {
-	t.Helper()
-	o := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	if change != nil {
-		change(o)
-	}
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server does not listen")
-	}
-	t.Cleanup(func() { settle.Wait(s); s.Shutdown(); s.WaitForShutdown() })
-	return s.ClientURL()
-}
-
-func connect(t *testing.T, url string, opts ...nats.Option) jetstream.JetStream {
-	t.Helper()
-	nc, err := nats.Connect(url, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	s, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func client(t *testing.T) (*js.Client, jetstream.JetStream) {
 	t.Helper()
-	s := connect(t, startServer(t, nil))
+	s := testkit.Server(t).JS()
 	return js.New(s), s
 }
 

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/js"
 )
 
 // The prefixes that make a stream a bucket of either kind.
@@ -29,11 +31,12 @@ type Client struct {
 	nc      *nats.Conn
 	prefix  string // of API subjects, with its dot
 	timeout time.Duration
+	gets    func() *js.Client // reads without consumers
 }
 
-// New is a client over js, with the API prefix or domain and the request timeout that js was made with.
-func New(js jetstream.JetStream) *Client {
-	o := js.Options()
+// New is a client over s, with the API prefix or domain and the request timeout that s was made with.
+func New(s jetstream.JetStream) *Client {
+	o := s.Options()
 	prefix := "$JS.API."
 	switch {
 	case o.APIPrefix != "":
@@ -45,7 +48,8 @@ func New(js jetstream.JetStream) *Client {
 	if timeout <= 0 {
 		timeout = 5 * time.Second
 	}
-	return &Client{js: js, nc: js.Conn(), prefix: prefix, timeout: timeout}
+	gets := sync.OnceValue(func() *js.Client { return js.New(s) })
+	return &Client{js: s, nc: s.Conn(), prefix: prefix, timeout: timeout, gets: gets}
 }
 
 // bounded gives one request its timeout; an earlier deadline of ctx stands.

@@ -240,7 +240,8 @@ func (c *Counters) batch(ctx context.Context, subjects []string, each func(Count
 // Watch hands the counters that match filter to each, the present ones first and then every change until ctx ends; start is
 // called when nothing can be missed any more, atEnd when the present ones have been handed over.
 func (c *Counters) Watch(ctx context.Context, filter string, start, atEnd func() error, each func(Counter) error) error {
-	s, err := c.c.openScan(ctx, scanSpec{stream: c.Stream, filters: []string{filter}, from: fromLast, live: true})
+	keep := c.stream.CachedInfo().Config.ConsumerLimits.InactiveThreshold
+	s, err := c.c.openScan(ctx, scanSpec{stream: c.Stream, filters: []string{filter}, from: fromLast, live: true, keep: keep})
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", c.Stream, err)
 	}

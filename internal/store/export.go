@@ -27,7 +27,7 @@ func (b *Bucket) Export(ctx context.Context, x Export, w io.Writer) (Tally, erro
 	var t Tally
 	out := bufio.NewWriterSize(w, 256<<10)
 	var line []byte
-	err := b.Read(ctx, Read{Patterns: x.Patterns, History: x.History, Deletes: x.Deletes || x.History}, func(e Entry) error {
+	err := b.lend(ctx, Read{Patterns: x.Patterns, History: x.History, Deletes: x.Deletes || x.History}, func(e Entry) error {
 		line = appendEntry(line[:0], e)
 		t.Keys++
 		t.Bytes += uint64(e.Size)

@@ -107,10 +107,13 @@ func fill(t testing.TB, b *Bucket, prefix string, n int, value []byte) {
 	ok(t, p.Wait(t.Context()))
 }
 
+// manyKeys are more than are on their way at once.
+const manyKeys = 2000
+
 func TestReadWholeBuckets(t *testing.T) {
 	t.Parallel()
 	c, ctx := serve(t), t.Context()
-	const n = 3*scanBatch + 7
+	const n = 3*manyKeys + 7
 	for _, history := range []int64{1, 4} {
 		b := bucket(t, c, fmt.Sprintf("H%d", history), KVSettings{History: &history, Storage: "memory"})
 		fill(t, b, "k", n, []byte("one"))
@@ -254,20 +257,20 @@ func TestWatchSurvivesLossOfItsConsumer(t *testing.T) {
 	t.Parallel()
 	c, ctx := serve(t), t.Context()
 	b := bucket(t, c, "B", KVSettings{History: ptr(int64(5))})
-	fill(t, b, "k", 2*scanBatch, []byte("v"))
+	fill(t, b, "k", 2*manyKeys, []byte("v"))
 	stream := must[jetstream.Stream](t)(c.js.Stream(ctx, "KV_B"))
 	seen := map[string]int{}
 	n := 0
 	ok(t, b.Read(ctx, Read{}, func(e Entry) error {
 		seen[e.Key]++
-		if n++; n == scanBatch/2 {
+		if n++; n == manyKeys/2 {
 			for name := range stream.ConsumerNames(ctx).Name() {
 				ok(t, stream.DeleteConsumer(ctx, name))
 			}
 		}
 		return nil
 	}))
-	if len(seen) != 2*scanBatch {
+	if len(seen) != 2*manyKeys {
 		t.Errorf("%d keys", len(seen))
 	}
 	for k, times := range seen {

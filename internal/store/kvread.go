@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +31,20 @@ type Read struct {
 // Read hands entries to each in the order of their revisions. Memory does not grow with the bucket. A key that is written
 // while a listing runs may come twice.
 func (b *Bucket) Read(ctx context.Context, r Read, each func(Entry) error) error {
+	return b.lend(ctx, r, func(e Entry) error {
+		e.Value = bytes.Clone(e.Value)
+		return each(e)
+	})
+}
+
+// lend is Read with values that are valid until each returns.
+func (b *Bucket) lend(ctx context.Context, r Read, each func(Entry) error) error {
 	p, err := newPatterns(r.Patterns)
 	if err != nil {
 		return err
 	}
-	spec := scanSpec{stream: b.Info().Config.Name, live: r.Live, headersOnly: r.Meta && b.headersPay()}
+	cfg := &b.Info().Config
+	spec := scanSpec{stream: cfg.Name, keep: cfg.ConsumerLimits.InactiveThreshold, live: r.Live, headersOnly: r.Meta && b.headersPay()}
 	switch {
 	case r.Updates:
 		spec.from = fromNew

@@ -40,6 +40,9 @@ func (c *Client) OpenObjects(ctx context.Context, name string) (*Objects, error)
 // Info is configuration and state as they were when the bucket was opened.
 func (o *Objects) Info() *jetstream.StreamInfo { return o.stream.CachedInfo() }
 
+// keep is how long the bucket lets an unused consumer live at most, 0 for no limit.
+func (o *Objects) keep() time.Duration { return o.Info().Config.ConsumerLimits.InactiveThreshold }
+
 // ObjectInfo is what a bucket says of one object. Links have neither digest nor chunks.
 type ObjectInfo = jetstream.ObjectInfo
 
@@ -125,7 +128,7 @@ type ListObjects struct {
 
 // List hands the objects of the bucket to each, in the order of their last change.
 func (o *Objects) List(ctx context.Context, l ListObjects, each func(*ObjectInfo) error) error {
-	spec := scanSpec{stream: objectPrefix + o.Name, filters: []string{"$O." + o.Name + ".M.>"}, from: fromLast, live: l.Live}
+	spec := scanSpec{stream: objectPrefix + o.Name, filters: []string{"$O." + o.Name + ".M.>"}, from: fromLast, live: l.Live, keep: o.keep()}
 	if l.Updates {
 		spec.from = fromNew
 	}

@@ -72,7 +72,7 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 	sum := newDigester()
 	defer sum.end()
 	done := uint64(0)
-	from := scanSpec{stream: objectPrefix + o.Name, filters: []string{o.chunkSubject(info.NUID)}}
+	from := scanSpec{stream: objectPrefix + o.Name, filters: []string{o.chunkSubject(info.NUID)}, keep: o.keep()}
 	if f.Have != nil {
 		n, err := io.Copy(sum, f.Have)
 		if err != nil {
@@ -84,10 +84,13 @@ func (o *Objects) Read(ctx context.Context, info *ObjectInfo, w io.Writer, f Fet
 		}
 		from.from = fromSeq
 	}
+	var chunk, hashed []byte
 	take := func(m scanned) error {
 		from.from, from.seq = fromSeq, m.seq+1
-		sum.begin(m.msg.Data)
-		if _, err := w.Write(m.msg.Data); err != nil {
+		// The one before may still be in the digester.
+		chunk, hashed = append(hashed[:0], m.msg.Data...), chunk
+		sum.begin(chunk)
+		if _, err := w.Write(chunk); err != nil {
 			return err
 		}
 		done += uint64(len(m.msg.Data))
@@ -141,7 +144,7 @@ func (o *Objects) sequenceAt(ctx context.Context, info *ObjectInfo, at uint64) (
 		return 1, nil
 	}
 	var have, seq uint64
-	spec := scanSpec{stream: objectPrefix + o.Name, filters: []string{o.chunkSubject(info.NUID)}, headersOnly: true}
+	spec := scanSpec{stream: objectPrefix + o.Name, filters: []string{o.chunkSubject(info.NUID)}, keep: o.keep(), headersOnly: true}
 	err := o.c.scan(ctx, spec, nil, func(m scanned) error {
 		n, err := strconv.ParseUint(m.msg.Header.Get(sizeHeader), 10, 64)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,55 @@ func TestThroughADomain(t *testing.T) {
 	put(t, o, PutObject{Name: "f"}, data)
 	if !bytes.Equal(content(t, o, "f"), data) {
 		t.Error("the object is not what was stored")
+	}
+	wantNoConsumers(t, c, "KV_B")
+}
+
+// TestWithoutSecondConnection: where the server takes no further connection, what is read to an end is read by gets.
+func TestWithoutSecondConnection(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig("max_connections: 1"))
+	c, ctx := New(srv.JS()), t.Context()
+	b := bucket(t, c, "B", KVSettings{History: ptr(int64(5))})
+	for _, key := range []string{"a", "b", "c.1", "a", "c.2", "d"} {
+		must[uint64](t)(b.Put(ctx, key, []byte("of "+key), WriteOptions{}))
+	}
+	must[uint64](t)(b.Remove(ctx, "d", Delete, WriteOptions{}))
+	for _, row := range []struct {
+		r    Read
+		want string
+	}{
+		{Read{}, "b2 c.13 a4 c.25 "},
+		{Read{History: true, Deletes: true}, "a1 b2 c.13 a4 c.25 d6 d7 "},
+		{Read{Patterns: []string{"a", "c.*"}}, "c.13 a4 c.25 "},
+		{Read{From: 4, History: true}, "a4 c.25 d6 "},
+		{Read{Patterns: []string{"x"}}, ""},
+	} {
+		var got strings.Builder
+		ended := 0
+		row.r.AtEnd = func() error { ended++; return nil }
+		ok(t, b.Read(ctx, row.r, func(e Entry) error {
+			fmt.Fprintf(&got, "%s%d ", e.Key, e.Revision)
+			if e.Op == Put && string(e.Value) != "of "+e.Key {
+				t.Errorf("%+v", e)
+			}
+			return nil
+		}))
+		if got.String() != row.want || ended != 1 {
+			t.Errorf("%+v: %q, %d ends", row.r, got.String(), ended)
+		}
+	}
+	if err := b.Read(ctx, Read{Live: true}, func(Entry) error { return nil }); err == nil {
+		t.Error("a watch without a connection for it")
+	}
+	o := objects(t, c, "F", ObjectSettings{})
+	data := randomBytes(300_000)
+	put(t, o, PutObject{Name: "f"}, data)
+	info := must[*ObjectInfo](t)(o.Stat(ctx, "f", false))
+	var rest bytes.Buffer
+	ok(t, o.Read(ctx, info, &rest, Fetch{Have: bytes.NewReader(data[:DefaultChunk])}))
+	if !bytes.Equal(rest.Bytes(), data[DefaultChunk:]) {
+		t.Errorf("%d bytes came", rest.Len())
 	}
 	wantNoConsumers(t, c, "KV_B")
 }

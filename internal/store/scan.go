@@ -2,24 +2,15 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/natskit/natskit/internal/js/delivery"
-)
-
-// Bounds of what a scan asks for ahead of its reader: this many messages or bytes are in memory at most, twice while a
-// request overlaps the one before.
-const (
-	scanBatch     = 2000
-	scanBytes     = 8 << 20
-	scanHeartbeat = 5 * time.Second
-	scanExpires   = 10 * time.Minute
-	scanInactive  = 2 * time.Minute
+	"github.com/natskit/natskit/internal/js/follow"
+	"github.com/natskit/natskit/internal/wire"
 )
 
 // position says from where a scan reads.
@@ -39,10 +30,11 @@ type scanSpec struct {
 	from        position
 	seq         uint64 // of fromSeq
 	headersOnly bool
-	live        bool // go on after what was there at the start
+	live        bool          // go on after what was there at the start
+	keep        time.Duration // how long the stream lets an unused consumer live at most, 0 for no limit
 }
 
-// scanned is one message of a scan.
+// scanned is one message of a scan. It is valid until the function that gets it returns.
 type scanned struct {
 	msg     *nats.Msg
 	seq     uint64
@@ -50,124 +42,47 @@ type scanned struct {
 	pending uint64 // messages behind it
 }
 
-// scan reads a stream in order through a consumer of its own, survives reconnects and a consumer that went away, and takes
-// the consumer off the server when it ends. Memory is bounded: the reader asks for more when it has handled what it had.
+// scan reads a stream in order through a consumer and a connection of its own, as package follow does; where it can have neither, and
+// is not live, by gets.
 type scan struct {
-	c    *Client
-	spec scanSpec
-	sub  *nats.Subscription
-	ch   chan *nats.Msg
-	back chan nats.Status // reconnects
+	c      *Client
+	spec   scanSpec
+	reader *follow.Reader // nil where no consumer can be had
+	atEnd  func() error
+	fn     func(scanned) error
 
-	name     string // of the consumer
-	inbox    string
-	initial  uint64 // messages at the start
-	lastSeq  uint64 // of the last message handled
-	deliver  uint64 // consumer sequence of the last message
-	asked    int    // messages asked for and not yet come
-	oversize bool   // the next message is larger than scanBytes
-	left     uint64 // messages behind the last one
-	drained  bool   // nothing stands behind the last message
+	msg     nats.Msg
+	handled uint64
+	limit   uint64 // messages until the end
+	again   bool   // the limit was moved
+	ended   bool
 }
 
-type consumerConfig struct {
-	Name          string        `json:"name"`
-	DeliverPolicy string        `json:"deliver_policy"`
-	OptStartSeq   uint64        `json:"opt_start_seq,omitempty"`
-	AckPolicy     string        `json:"ack_policy"`
-	ReplayPolicy  string        `json:"replay_policy"`
-	FilterSubject string        `json:"filter_subject,omitempty"`
-	Filters       []string      `json:"filter_subjects,omitempty"`
-	Inactive      time.Duration `json:"inactive_threshold"`
-	Replicas      int           `json:"num_replicas"`
-	Memory        bool          `json:"mem_storage"`
-	HeadersOnly   bool          `json:"headers_only,omitempty"`
-	Description   string        `json:"description"`
-}
-
-type consumerInfo struct {
-	Name       string `json:"name"`
-	NumPending uint64 `json:"num_pending"`
-	Delivered  struct {
-		Stream uint64 `json:"stream_seq"`
-	} `json:"delivered"`
-}
-
-// openScan makes the consumer and the subscription; the caller must end the scan with close.
+// openScan makes the consumer; the caller must end the scan with close.
 func (c *Client) openScan(ctx context.Context, spec scanSpec) (*scan, error) {
-	s := &scan{c: c, spec: spec, ch: make(chan *nats.Msg, 2*scanBatch+64), inbox: c.nc.NewInbox()}
-	sub, err := c.nc.ChanSubscribe(s.inbox, s.ch)
-	if err != nil {
-		return nil, err
+	cfg := follow.Config{
+		JS: c.js, Prefix: c.prefix, Timeout: c.timeout, Stream: spec.stream, Filters: spec.filters, Keep: spec.keep, HeadersOnly: spec.headersOnly,
 	}
-	s.sub = sub
-	s.back = c.nc.StatusChanged(nats.CONNECTED)
-	info, err := s.create(ctx)
-	if err != nil {
-		_ = sub.Unsubscribe()
-		c.nc.RemoveStatusListener(s.back)
-		return nil, err
+	switch spec.from {
+	case fromLast:
+		cfg.From.Policy = jetstream.DeliverLastPerSubjectPolicy
+	case fromNew:
+		cfg.From.Policy = jetstream.DeliverNewPolicy
+	case fromSeq:
+		cfg.From = follow.Start{Policy: jetstream.DeliverByStartSequencePolicy, Seq: max(spec.seq, 1)}
 	}
-	s.initial = info.NumPending
-	if spec.from == fromNew {
-		s.lastSeq = info.Delivered.Stream
+	if !spec.live {
+		cfg.Patience = 4 * c.timeout
+	}
+	s := &scan{c: c, spec: spec}
+	var err error
+	switch s.reader, err = follow.Open(ctx, cfg); {
+	case err == nil:
+		s.limit = s.reader.Pending()
+	case spec.live || !errors.Is(err, jetstream.ErrMaximumConsumersLimit):
+		return nil, err
 	}
 	return s, nil
-}
-
-// create makes a consumer that goes on behind the last message handled.
-func (s *scan) create(ctx context.Context) (consumerInfo, error) {
-	cfg := consumerConfig{
-		Name: "scan_" + s.c.nc.NewInbox()[len(nats.InboxPrefix):], DeliverPolicy: "all", AckPolicy: "none", ReplayPolicy: "instant",
-		Inactive: scanInactive, Replicas: 1, Memory: true, HeadersOnly: s.spec.headersOnly, Description: "a command is reading",
-	}
-	cfg.Name = strings.ReplaceAll(cfg.Name, ".", "_")
-	switch {
-	case s.spec.from == fromLast:
-		cfg.DeliverPolicy = "last_per_subject"
-	case s.lastSeq > 0:
-		cfg.DeliverPolicy, cfg.OptStartSeq = "by_start_sequence", s.lastSeq+1
-	case s.spec.from == fromNew:
-		cfg.DeliverPolicy = "new"
-	case s.spec.from == fromSeq:
-		cfg.DeliverPolicy, cfg.OptStartSeq = "by_start_sequence", s.spec.seq
-	}
-	if len(s.spec.filters) == 1 {
-		cfg.FilterSubject = s.spec.filters[0]
-	} else {
-		cfg.Filters = s.spec.filters
-	}
-	if cfg.DeliverPolicy == "last_per_subject" && len(s.spec.filters) == 0 {
-		cfg.FilterSubject = ">"
-	}
-	var info consumerInfo
-	tail := "CONSUMER.CREATE." + s.spec.stream + "." + cfg.Name
-	if cfg.FilterSubject != "" {
-		tail += "." + cfg.FilterSubject
-	}
-	req := map[string]any{"stream_name": s.spec.stream, "config": cfg, "action": "create"}
-	if err := s.c.request(ctx, tail, req, &info); err != nil {
-		return info, err
-	}
-	s.name, s.deliver, s.asked, s.oversize, s.drained = info.Name, 0, 0, false, info.NumPending == 0
-	return info, nil
-}
-
-// pull asks for more when half of what was asked for has come.
-func (s *scan) pull() error {
-	req := ""
-	switch {
-	case s.oversize && s.asked == 0:
-		req = fmt.Sprintf(`{"batch":1,"expires":%d,"idle_heartbeat":%d}`, scanExpires, scanHeartbeat)
-		s.asked, s.oversize = 1, false
-	case s.asked > scanBatch/2 || s.oversize:
-		return nil
-	default:
-		more := scanBatch - s.asked
-		req = fmt.Sprintf(`{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, more, scanBytes, scanExpires, scanHeartbeat)
-		s.asked += more
-	}
-	return s.c.nc.PublishRequest(s.c.prefix+"CONSUMER.MSG.NEXT."+s.spec.stream+"."+s.name, s.inbox, []byte(req))
 }
 
 // each hands every message to fn in order until fn returns an error, ctx ends or, unless live, what was there at the start
@@ -176,150 +91,63 @@ func (s *scan) pull() error {
 // What is written while a scan runs moves to the end of the stream. A scan that is not live therefore reads on once more
 // as many messages as stand behind the initial ones: a key may come twice, but none is missed that was there all the time.
 func (s *scan) each(ctx context.Context, atEnd func() error, fn func(scanned) error) error {
-	var handled uint64
-	ended, again := false, s.spec.live
-	limit := s.initial
-	for {
-		if !ended && (s.drained || handled >= limit) {
-			if !s.drained && !again {
-				again, limit = true, handled+s.left
-				continue
-			}
-			ended = true
-			if atEnd != nil {
-				if err := atEnd(); err != nil {
-					return err
-				}
-			}
-			if !s.spec.live {
-				return nil
-			}
-		}
-		if err := s.pull(); err != nil {
-			return err
-		}
-		m, err := s.next(ctx)
-		if err != nil {
-			return err
-		}
-		if m == nil {
-			continue
-		}
-		handled++
-		if err := fn(*m); err != nil {
-			return err
-		}
+	s.atEnd, s.fn, s.again = atEnd, fn, s.spec.live
+	if s.reader == nil {
+		return s.gets(ctx)
 	}
+	err := s.reader.Run(ctx, follow.Sink{Each: s.take, End: s.end})
+	var failed *follow.ConnectError
+	if errors.As(err, &failed) && !s.spec.live && ctx.Err() == nil {
+		return s.gets(ctx)
+	}
+	return err
 }
 
-// next waits for one message; nil means that something else happened and that the caller should ask again.
-func (s *scan) next(ctx context.Context) (*scanned, error) {
-	select {
-	case m := <-s.ch:
-		return s.take(ctx, m)
-	default:
+func (s *scan) take(m *follow.Msg) error {
+	if s.msg.Subject != string(m.Subject) {
+		s.msg.Subject = string(m.Subject)
 	}
-	timer := time.NewTimer(2 * scanHeartbeat)
-	defer timer.Stop()
-	select {
-	case m := <-s.ch:
-		return s.take(ctx, m)
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-s.back:
-		return nil, s.again(ctx)
-	case <-timer.C:
-		if s.c.nc.IsClosed() {
-			return nil, nats.ErrConnectionClosed
-		}
-		return nil, s.again(ctx)
+	var err error
+	if s.msg.Header, err = wire.ParseHeader(m.Header); err != nil {
+		return fmt.Errorf("headers of message %d: %w", m.Sequence, err)
 	}
-}
-
-// take reads one message of the subscription: a message of the stream or a word of the server about our requests.
-func (s *scan) take(ctx context.Context, m *nats.Msg) (*scanned, error) {
-	if m == nil {
-		return nil, nats.ErrConnectionClosed
+	s.msg.Data = m.Data
+	if err := s.fn(scanned{msg: &s.msg, seq: m.Sequence, time: m.Time, pending: m.Pending}); err != nil {
+		return err
 	}
-	if m.Reply == "" {
-		return nil, s.status(ctx, m)
-	}
-	meta, ok := delivery.Parse(m.Reply)
-	if !ok || meta.Consumer != s.name {
-		return nil, nil
-	}
-	s.asked = max(0, s.asked-1)
-	if meta.Delivered != s.deliver+1 {
-		return nil, s.again(ctx)
-	}
-	s.deliver = meta.Delivered
-	s.left, s.drained = meta.Pending, meta.Pending == 0
-	if meta.Sequence <= s.lastSeq {
-		return nil, nil
-	}
-	s.lastSeq = meta.Sequence
-	return &scanned{msg: m, seq: meta.Sequence, time: meta.Time, pending: meta.Pending}, nil
-}
-
-// status reads what the server says of a request: that it lives, that it ended, or that the consumer is gone.
-func (s *scan) status(ctx context.Context, m *nats.Msg) error {
-	code, text := m.Header.Get("Status"), strings.ToLower(m.Header.Get("Description"))
+	s.handled++
 	switch {
-	case code == "100":
+	case s.ended || s.handled < s.limit || m.Pending == 0: // of the latter the reader tells
 		return nil
-	case code == "409" && strings.Contains(text, "exceeds maxbytes"):
-		s.oversize = true
-	case code == "503", strings.Contains(text, "consumer deleted"), strings.Contains(text, "leadership"), strings.Contains(text, "shutdown"), strings.Contains(text, "consumer not found"):
-		return s.again(ctx)
+	case s.again:
+		return s.end()
 	}
-	left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
-	if err != nil {
-		left = s.asked
-	}
-	s.asked = max(0, s.asked-left)
+	s.again, s.limit = true, s.handled+m.Pending
 	return nil
 }
 
-// again replaces the consumer, for as long as ctx lets it when the scan is live, else for four timeouts.
-func (s *scan) again(ctx context.Context) error {
-	s.remove(ctx)
-	wait := 100 * time.Millisecond
-	giveUp := time.Now().Add(4 * s.c.timeout)
-	for {
-		_, err := s.create(ctx)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case apiCode(err, 10059), s.c.nc.IsClosed():
-			return err
-		case !s.spec.live && time.Now().After(giveUp):
-			return fmt.Errorf("reading stream %s stopped behind sequence %d: %w", s.spec.stream, s.lastSeq, err)
-		}
-		if err := pause(ctx, wait); err != nil {
+// end is called when what was there at the start has been handed over.
+func (s *scan) end() error {
+	if s.ended {
+		return nil
+	}
+	s.ended = true
+	if s.atEnd != nil {
+		if err := s.atEnd(); err != nil {
 			return err
 		}
-		wait = min(2*wait, 5*time.Second)
 	}
+	if s.spec.live {
+		return nil
+	}
+	return follow.ErrStop
 }
 
-// remove takes the consumer off the server; that it is gone already is fine.
-func (s *scan) remove(ctx context.Context) {
-	if s.name == "" || !s.c.nc.IsConnected() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(s.c.timeout, 2*time.Second))
-	defer cancel()
-	_ = s.c.request(ctx, "CONSUMER.DELETE."+s.spec.stream+"."+s.name, nil, nil)
-	s.name = ""
-}
-
-// close ends the scan and removes its consumer, also when ctx has ended.
+// close removes the consumer of a scan that was not run, also when ctx has ended.
 func (s *scan) close(ctx context.Context) {
-	s.c.nc.RemoveStatusListener(s.back)
-	_ = s.sub.Unsubscribe()
-	s.remove(ctx)
+	if s.reader != nil {
+		s.reader.Close(ctx)
+	}
 }
 
 // scan runs each over a scan of its own.

@@ -257,7 +257,7 @@ func (f *Fleet) History(ctx context.Context, key string) ([]Revision, error) {
 		return nil, err
 	}
 	var entries []store.Entry
-	err = f.read(ctx, b, store.Read{Patterns: []string{key}, History: true, Deletes: true}, func(e store.Entry) error {
+	err = b.Read(ctx, store.Read{Patterns: []string{key}, History: true, Deletes: true}, func(e store.Entry) error {
 		entries = append(entries, e)
 		return nil
 	})
@@ -285,7 +285,7 @@ func (f *Fleet) Layers(ctx context.Context) ([]Layer, error) {
 		return nil, err
 	}
 	var out []Layer
-	err = f.read(ctx, b, store.Read{}, func(e store.Entry) error {
+	err = b.Read(ctx, store.Read{}, func(e store.Entry) error {
 		if !(Layer{Key: e.Key}).concerns() {
 			return nil
 		}

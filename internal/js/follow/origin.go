@@ -1,4 +1,4 @@
-package sub
+package follow
 
 import (
 	"bytes"
@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// origin is what the server says of a message of a stream in its reply subject.
-type origin struct {
-	stream, consumer   []byte
-	sequence, consumed uint64 // in the stream, and as counted by the consumer
-	pending            uint64
-	at                 time.Time
+// Origin is what the server says in the reply subject of a message that a consumer delivers. The names share its memory.
+type Origin struct {
+	Stream, Consumer []byte
+	Sequence         uint64 // in the stream
+	Delivered        uint64 // the consumer's own count
+	Pending          uint64 // messages behind it
+	Time             time.Time
 }
 
-// originOf reads $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>[.<random>].
-// ok is false for another kind of subject.
-func originOf(reply []byte) (o origin, ok bool, err error) {
+// OriginOf reads $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>[.<random>].
+// ok is false for another kind of subject. It allocates nothing.
+func OriginOf(reply []byte) (o Origin, ok bool, err error) {
 	rest, ok := bytes.CutPrefix(reply, []byte("$JS.ACK."))
 	if !ok {
 		return o, false, nil
@@ -31,15 +32,16 @@ func originOf(reply []byte) (o origin, ok bool, err error) {
 		}
 	}
 	t := tokens[:n]
-	if n >= 9 {
+	switch {
+	case n == 7:
+	case n >= 9:
 		t = t[2:]
-	}
-	if len(t) < 7 {
+	default:
 		return o, false, nil
 	}
 	nanos := digits(t[5], &err)
-	o = origin{stream: t[0], consumer: t[1], sequence: digits(t[3], &err), consumed: digits(t[4], &err), pending: digits(t[6], &err)}
-	o.at = time.Unix(0, int64(nanos))
+	o = Origin{Stream: t[0], Consumer: t[1], Sequence: digits(t[3], &err), Delivered: digits(t[4], &err), Pending: digits(t[6], &err)}
+	o.Time = time.Unix(0, int64(nanos))
 	if err != nil {
 		err = fmt.Errorf("reply subject %q: %w", reply, err)
 	}

@@ -1,4 +1,4 @@
-package sub
+package follow
 
 import (
 	"context"
@@ -9,16 +9,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
-	"github.com/natskit/natskit/contexts"
-	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/wire"
 )
 
 // What an ordered reader asks for at a time. Two such requests are under way, so that the server never waits for the next one; what
 // they bring is all that has to be kept for a slow reader of our output.
 const (
-	askMessages  = 32 << 10
-	askBytes     = 4 << 20
+	askMessages  = 16 << 10
+	askBytes     = 2 << 20
 	askExpires   = 30 * time.Second
 	askHeartbeat = 2 * time.Second
 	idleConsumer = 5 * time.Minute // how long the server keeps a consumer that nobody reads
@@ -28,10 +26,8 @@ const (
 // ordered reads a stream by a consumer of its own, that acknowledges nothing and is made again, from the message after the latest,
 // where it gets lost.
 type ordered struct {
-	*flow
-	client   *js.Client
-	stream   jetstream.Stream
-	cfg      jetstream.ConsumerConfig
+	*Reader
+	config   jetstream.ConsumerConfig
 	consumer string // its name, empty when it has to be made
 	before   string // the one in its place before, to be removed
 	pulls    [2]pull
@@ -51,70 +47,47 @@ type pull struct {
 	left    int // messages it may still bring
 }
 
-func openOrdered(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (*flow, error) {
-	info := stream.CachedInfo()
-	from := startOf(r.o, r.e.Clock.Now())
-	s := &ordered{flow: newFlow(r, info), client: client, stream: stream, wait: -1}
-	s.flow.way = s
-	s.cfg = jetstream.ConsumerConfig{
-		DeliverPolicy: from.policy, OptStartSeq: from.seq, OptStartTime: from.time, AckPolicy: jetstream.AckNonePolicy,
-		InactiveThreshold: idleConsumer, Replicas: 1, MemoryStorage: true, HeadersOnly: r.o.headersOnly || r.o.subjectsOnly,
+func newOrdered(ctx context.Context, r *Reader) (*ordered, error) {
+	s := &ordered{Reader: r, wait: -1}
+	c := &r.cfg
+	s.config = jetstream.ConsumerConfig{
+		DeliverPolicy: c.From.Policy, OptStartSeq: c.From.Seq, OptStartTime: c.From.Time, AckPolicy: jetstream.AckNonePolicy,
+		InactiveThreshold: idleConsumer, Replicas: 1, MemoryStorage: true, HeadersOnly: c.HeadersOnly,
 	}
-	if limit := info.Config.ConsumerLimits.InactiveThreshold; limit > 0 {
-		s.cfg.InactiveThreshold = min(s.cfg.InactiveThreshold, limit)
+	if c.Keep > 0 {
+		s.config.InactiveThreshold = min(idleConsumer, c.Keep)
 	}
-	if filter != ">" || r.o.lastPerSubject {
-		s.cfg.FilterSubject = filter
-	}
-	pending, err := s.make(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading stream %s: %w", s.name, contexts.Refusal(ctx, err))
-	}
-	r.nothing = pending == 0
-	r.e.Say("Subscribing to subject %s %s ", filter, r.from())
-	return s.flow, nil
-}
-
-// start is where a consumer begins.
-type start struct {
-	policy jetstream.DeliverPolicy
-	seq    uint64
-	time   *time.Time
-}
-
-func startOf(o *subOptions, now time.Time) start {
 	switch {
-	case o.startSeq > 0:
-		return start{policy: jetstream.DeliverByStartSequencePolicy, seq: o.startSeq}
-	case o.last:
-		return start{policy: jetstream.DeliverLastPolicy}
-	case o.newOnly:
-		return start{policy: jetstream.DeliverNewPolicy}
-	case o.since.Given && o.since.IsSequence():
-		return start{policy: jetstream.DeliverByStartSequencePolicy, seq: o.since.Sequence}
-	case o.since.Given:
-		at, _ := o.since.At(now)
-		return start{policy: jetstream.DeliverByStartTimePolicy, time: &at}
-	case o.lastPerSubject:
-		return start{policy: jetstream.DeliverLastPerSubjectPolicy}
+	case len(c.Filters) > 1:
+		s.config.FilterSubjects = c.Filters
+	case len(c.Filters) == 1:
+		s.config.FilterSubject = c.Filters[0]
+	case c.From.Policy == jetstream.DeliverLastPerSubjectPolicy:
+		s.config.FilterSubject = ">"
 	}
-	return start{policy: jetstream.DeliverAllPolicy}
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	var err error
+	if r.pending, err = s.make(limited); err != nil {
+		return nil, fmt.Errorf("reading stream %s: %w", c.Stream, err)
+	}
+	return s, nil
 }
 
 // make makes a consumer that begins after the latest message, and says how many messages it has.
 func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
-	cfg := s.cfg
+	cfg := s.config
 	if s.seq > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, s.seq+1, nil
 	}
 	cfg.Name = "nats_" + nuid.Next()
-	consumer, err := s.stream.CreateConsumer(ctx, cfg)
+	consumer, err := s.cfg.JS.CreateConsumer(ctx, s.cfg.Stream, cfg)
 	if err != nil {
 		return 0, err
 	}
 	info := consumer.CachedInfo()
-	s.consumer, s.next, s.cfg.MaxRequestBatch = info.Name, 1, info.Config.MaxRequestBatch
-	s.cfg.MaxRequestMaxBytes, s.cfg.MaxRequestExpires = info.Config.MaxRequestMaxBytes, info.Config.MaxRequestExpires
+	s.consumer, s.next, s.config.MaxRequestBatch = info.Name, 1, info.Config.MaxRequestBatch
+	s.config.MaxRequestMaxBytes, s.config.MaxRequestExpires = info.Config.MaxRequestMaxBytes, info.Config.MaxRequestExpires
 	return info.NumPending, nil
 }
 
@@ -150,12 +123,11 @@ func (s *ordered) remake(ctx context.Context) error {
 		return err
 	}
 	if ok {
-		limited, cancel := s.r.e.Nats.Deadline(ctx)
+		limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 		defer cancel()
+		s.remove(limited) // first: the stream may have no place for two
 		if _, err = s.make(limited); err == nil {
 			s.retry, s.wait, s.quiet = 0, -1, 0
-			s.remove(limited, s.before)
-			s.before = ""
 			return nil
 		}
 		if err = s.fatal(ctx, err); err != nil {
@@ -186,77 +158,71 @@ func (s *ordered) pull(p *pull) error {
 	if s.whole {
 		n = 1
 	}
-	if limit := s.cfg.MaxRequestBatch; limit > 0 {
+	if limit := s.config.MaxRequestBatch; limit > 0 {
 		n = min(n, limit)
 	}
-	if s.r.o.count > 0 {
+	if limit := s.cfg.Limit; limit > 0 {
 		other := s.pulls[0].left + s.pulls[1].left - p.left
-		n = int(min(int64(n), int64(s.r.o.count-s.r.shown)-int64(other)))
-		if n <= 0 {
+		if n = int(min(int64(n), int64(limit-s.counted)-int64(other))); n <= 0 {
 			return nil
 		}
 	}
 	p.left = n
 	expires, heartbeat := askExpires, askHeartbeat
-	if limit := s.cfg.MaxRequestExpires; limit > 0 {
+	if limit := s.config.MaxRequestExpires; limit > 0 {
 		expires = min(expires, limit)
 		heartbeat = min(heartbeat, expires/2)
 	}
 	body := fmt.Appendf(nil, `{"batch":%d,"expires":%d,"idle_heartbeat":%d`, n, expires, heartbeat)
 	if !s.whole {
 		size := askBytes
-		if limit := s.cfg.MaxRequestMaxBytes; limit > 0 {
+		if limit := s.config.MaxRequestMaxBytes; limit > 0 {
 			size = min(size, limit)
 		}
 		body = fmt.Appendf(body, `,"max_bytes":%d`, size)
 	}
-	return s.request(s.client.Subject("CONSUMER.MSG.NEXT."+s.name+"."+s.consumer), p.subject, append(body, '}'))
+	return s.request("CONSUMER.MSG.NEXT."+s.cfg.Stream+"."+s.consumer, p.subject, append(body, '}'))
 }
 
-func (s *ordered) take(_ context.Context, w *wire.Msg, m *message) (bool, error) {
+func (s *ordered) take(_ context.Context, w *wire.Msg, m *Msg) (bool, error) {
 	p := &s.pulls[0]
 	if w.Sid != p.sid {
 		if p = &s.pulls[1]; w.Sid != p.sid {
 			return false, nil
 		}
 	}
-	from, ok, err := originOf(w.Reply)
+	from, ok, err := OriginOf(w.Reply)
 	if err != nil {
 		return false, err
 	}
 	if !ok {
 		return false, s.status(p, w)
 	}
-	if string(from.consumer) != s.consumer {
+	if string(from.Consumer) != s.consumer {
 		return false, nil
 	}
-	if from.consumed != s.next { // some were lost on the way
+	if from.Delivered != s.next { // some were lost on the way
 		s.again(0)
 		return false, nil
 	}
 	s.next++
-	s.seq = from.sequence
+	s.seq = from.Sequence
 	p.left--
 	s.pulled = p
-	st := &s.r.stored
-	st.sequence, st.pending = from.sequence, from.pending
-	if st.stream != string(from.stream) {
-		st.stream = string(from.stream)
-	}
-	m.subject, m.reply, m.block, m.data, m.at, m.stored = w.Subject, w.Reply, w.Header, w.Payload, from.at, st
-	m.header, m.unread = nil, w.Header != nil
+	m.Subject, m.Reply, m.Header, m.Data = w.Subject, w.Reply, w.Header, w.Payload
+	m.Sequence, m.Pending, m.Time = from.Sequence, from.Pending, from.Time
 	return true, nil
 }
 
-func (s *ordered) taken(context.Context) error {
-	if s.whole {
-		s.whole = false
-	}
+func (s *ordered) taken() error {
+	s.whole = false
 	if s.pulled.left == 0 {
 		return s.pull(s.pulled)
 	}
 	return nil
 }
+
+func (s *ordered) lost() bool { return s.consumer == "" }
 
 // status deals with an answer that is no message.
 func (s *ordered) status(p *pull, w *wire.Msg) error {
@@ -271,7 +237,7 @@ func (s *ordered) status(p *pull, w *wire.Msg) error {
 	case code == 408, code == 409 && text == "Batch Completed":
 		return s.pull(p)
 	}
-	s.r.e.Log.Debug(fmt.Sprintf(">>> Reading stream %s: %s (%d)", s.name, text, code))
+	s.cfg.Log(">>> Reading stream %s: %s (%d)", s.cfg.Stream, text, code)
 	s.again(glance)
 	return nil
 }
@@ -287,20 +253,20 @@ func (s *ordered) look(ctx context.Context, quiet time.Duration) error {
 	case quiet >= 3*askHeartbeat:
 		s.again(0)
 		return s.ask(ctx)
-	case s.r.o.toEnd && quiet < s.looked:
+	case s.ending() && quiet < s.looked:
 		s.looked = 0
-	case s.r.o.toEnd && quiet-s.looked >= time.Second:
+	case s.ending() && quiet-s.looked >= time.Second:
 		s.looked = quiet
-		return s.ended(ctx)
+		return s.over(ctx)
 	}
 	return nil
 }
 
-// ended asks the server whether the stream has nothing more: the messages that were left may have been deleted.
-func (s *ordered) ended(ctx context.Context) error {
-	limited, cancel := s.r.e.Nats.Deadline(ctx)
+// over asks the server whether the stream has nothing more: the messages that were left may have been deleted.
+func (s *ordered) over(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	consumer, err := s.stream.Consumer(limited, s.consumer)
+	consumer, err := s.cfg.JS.Consumer(limited, s.cfg.Stream, s.consumer)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		s.again(0)
 	}
@@ -308,7 +274,7 @@ func (s *ordered) ended(ctx context.Context) error {
 		return nil // the heartbeats tell
 	}
 	if info := consumer.CachedInfo(); info.NumPending == 0 && info.Delivered.Consumer+1 == s.next {
-		return wire.ErrStop
+		return s.end()
 	}
 	return nil
 }
@@ -316,20 +282,22 @@ func (s *ordered) ended(ctx context.Context) error {
 // close removes the consumer, which the server would otherwise keep for some minutes.
 func (s *ordered) close(ctx context.Context) {
 	s.discard()
-	if s.before == "" || !s.r.nc.IsConnected() {
+	if s.before == "" || !s.cfg.JS.Conn().IsConnected() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastWord)
 	defer cancel()
-	s.remove(ctx, s.before)
+	s.remove(ctx)
 }
 
-func (s *ordered) remove(ctx context.Context, consumer string) {
-	if consumer == "" {
+// remove removes the consumer that was discarded.
+func (s *ordered) remove(ctx context.Context) {
+	if s.before == "" {
 		return
 	}
-	err := s.stream.DeleteConsumer(ctx, consumer)
+	err := s.cfg.JS.DeleteConsumer(ctx, s.cfg.Stream, s.before)
 	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		s.r.e.Log.Debug(fmt.Sprintf(">>> Removing consumer %s: %v", consumer, err))
+		s.cfg.Log(">>> Removing consumer %s: %v", s.before, err)
 	}
+	s.before = ""
 }

@@ -1,9 +1,10 @@
-package sub
+package follow
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/fail"
-	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/wire"
 )
 
@@ -21,12 +21,19 @@ const (
 	getBytes    = 8 << 20
 )
 
+// An idle stream is asked less and less often.
+const (
+	soon   = 50 * time.Millisecond
+	rarely = time.Second
+)
+
 // direct reads a stream without a consumer, by batches of direct gets.
 type direct struct {
-	*flow
-	client *js.Client
-	filter string
-	place
+	*Reader
+	filter  string
+	first   uint64     // the next message, at the earliest
+	after   *time.Time // instead: the first message not older
+	lastFor bool       // the last message of each subject first
 	sid     int
 	inbox   string
 	waiting bool          // for answers
@@ -35,61 +42,31 @@ type direct struct {
 	pause   time.Duration // quiet before the stream is asked again
 	asked   bool          // once at least
 	away    bool          // the stream has to be looked for before it is asked
-	timed   bool          // the time of storage is shown
 	block   []byte
 }
 
-// place is where a reader without a consumer goes on.
-type place struct {
-	seq     uint64 // the next message, at the earliest
-	since   *time.Time
-	lastFor bool // the last message of each subject first
-}
-
-// placeOf is the place that the flags name.
-func placeOf(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (place, error) {
-	info, o := stream.CachedInfo(), r.o
-	at := place{seq: 1}
-	switch {
-	case o.startSeq > 0:
-		at.seq = o.startSeq
-	case o.newOnly:
-		at.seq = info.State.LastSeq + 1
-	case o.since.Given && o.since.IsSequence():
-		at.seq = o.since.Sequence
-	case o.since.Given:
-		t, _ := o.since.At(r.e.Clock.Now())
-		at.seq, at.since = 0, &t
-	case o.lastPerSubject:
-		at.lastFor = true
-	case o.last:
-		m, err := client.LastMessage(ctx, info.Config.Name, filter)
-		switch {
-		case err == nil:
-			at.seq = m.Sequence
-		case js.IsCode(err, 10037):
-			at.seq = info.State.LastSeq + 1
-		default:
-			return at, err
-		}
+func newDirect(r *Reader) (*direct, error) {
+	s := &direct{Reader: r, first: 1}
+	from := r.cfg.From
+	switch from.Policy {
+	case jetstream.DeliverAllPolicy:
+	case jetstream.DeliverByStartSequencePolicy:
+		s.first = max(from.Seq, 1)
+	case jetstream.DeliverByStartTimePolicy:
+		s.first, s.after = 0, from.Time
+	case jetstream.DeliverLastPerSubjectPolicy:
+		s.lastFor = true
+	default:
+		return nil, fmt.Errorf("direct gets from %s: %w", from.Policy, errors.ErrUnsupported)
 	}
-	where := r.from()
-	if len(o.starts()) == 0 || o.all {
-		where = "starting with the first message received"
+	switch len(r.cfg.Filters) {
+	case 0:
+	case 1:
+		s.filter = r.cfg.Filters[0]
+	default:
+		return nil, fmt.Errorf("direct gets by %d subjects: %w", len(r.cfg.Filters), errors.ErrUnsupported)
 	}
-	r.e.Say("Subscribing to JetStream Stream (direct) holding messages with subject %s %s ", filter, where)
-	return at, nil
-}
-
-func openDirect(ctx context.Context, r *replay, client *js.Client, stream jetstream.Stream, filter string) (*flow, error) {
-	at, err := placeOf(ctx, r, client, stream, filter)
-	if err != nil {
-		return nil, err
-	}
-	s := &direct{flow: newFlow(r, stream.CachedInfo()), client: client, filter: filter, place: at, timed: !r.o.raw}
-	s.flow.way = s
-	r.stored = stored{stream: s.name, direct: true}
-	return s.flow, nil
+	return s, nil
 }
 
 func (s *direct) ask(ctx context.Context) (err error) {
@@ -104,33 +81,43 @@ func (s *direct) ask(ctx context.Context) (err error) {
 		}
 	}
 	s.asked = true
-	if s.inbox, s.sid, err = s.flow.inbox(ctx, s.sid); err != nil {
+	if s.inbox, s.sid, err = s.Reader.inbox(ctx, s.sid); err != nil {
 		return err
 	}
 	return s.get()
 }
 
+// directRequest is the body of a direct get: of a range, or of the last message of each subject.
+type directRequest struct {
+	Seq      uint64     `json:"seq,omitempty"`
+	Since    *time.Time `json:"start_time,omitempty"`
+	NextFor  string     `json:"next_by_subj,omitempty"`
+	Batch    int        `json:"batch,omitempty"`
+	MaxBytes int        `json:"max_bytes,omitempty"`
+	LastFor  []string   `json:"multi_last,omitempty"`
+}
+
 // get asks for the next batch.
 func (s *direct) get() error {
-	req := js.DirectRequest{Seq: s.place.seq, Since: s.since, NextFor: s.filter, Batch: getMessages, MaxBytes: getBytes}
-	if s.r.o.count > 0 && len(s.r.o.ignore) == 0 {
-		req.Batch = int(min(getMessages, s.r.o.count-s.r.shown))
-	}
-	if req.NextFor == ">" {
-		req.NextFor = "" // the server counts what is pending faster
+	req := directRequest{Seq: s.first, Since: s.after, NextFor: s.filter, Batch: getMessages, MaxBytes: getBytes}
+	if limit := s.cfg.Limit; limit > 0 && !s.skips {
+		req.Batch = int(min(getMessages, limit-s.counted))
 	}
 	if s.lastFor {
-		req = js.DirectRequest{LastFor: []string{s.filter}}
+		req = directRequest{LastFor: []string{s.filter}}
+		if s.filter == "" {
+			req.LastFor[0] = ">"
+		}
 	}
 	body, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}
 	s.waiting, s.got, s.latest, s.quiet = true, 0, 0, 0
-	return s.request(s.client.Subject("DIRECT.GET."+s.name), s.inbox, body)
+	return s.request("DIRECT.GET."+s.cfg.Stream, s.inbox, body)
 }
 
-func (s *direct) take(ctx context.Context, w *wire.Msg, m *message) (bool, error) {
+func (s *direct) take(ctx context.Context, w *wire.Msg, m *Msg) (bool, error) {
 	if w.Sid != s.sid {
 		return false, nil
 	}
@@ -147,34 +134,32 @@ func (s *direct) take(ctx context.Context, w *wire.Msg, m *message) (bool, error
 		before = digits(from.before, &err)
 	}
 	if err != nil {
-		return false, fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
+		return false, fmt.Errorf("stream %s: %w", s.cfg.Stream, ErrNoDirect)
 	}
 	if before != s.latest { // some were lost on the way
 		return false, s.ask(ctx)
 	}
 	s.latest = seq
 	s.got++
-	if seq < s.place.seq {
-		return false, nil // shown before the connection broke
+	if seq < s.first {
+		return false, nil // handed on before the connection broke
 	}
-	s.place.seq, s.flow.seq, s.since = seq+1, seq, nil
-	if s.timed {
-		if m.at, err = time.Parse(time.RFC3339Nano, string(from.at)); err != nil {
-			return false, fmt.Errorf("message %d: %w", seq, err)
-		}
+	s.first, s.seq, s.after = seq+1, seq, nil
+	if err = m.Time.UnmarshalText(from.at); err != nil {
+		return false, fmt.Errorf("message %d: %w", seq, err)
 	}
-	m.block = nil
+	m.Header = nil
 	if own > 0 {
 		s.block = append(append(s.block[:0], w.Header[:own]...), "\r\n"...)
-		m.block = s.block
+		m.Header = s.block
 	}
-	s.r.stored.sequence, s.r.stored.pending = seq, pending
-	m.subject, m.reply, m.data, m.stored = from.subject, nil, w.Payload, &s.r.stored
-	m.header, m.unread = nil, m.block != nil
+	m.Subject, m.Reply, m.Data, m.Sequence, m.Pending = from.subject, nil, w.Payload, seq, pending
 	return true, nil
 }
 
-func (s *direct) taken(context.Context) error { return nil }
+func (s *direct) taken() error { return nil }
+
+func (s *direct) lost() bool { return s.away }
 
 // status deals with an answer that is no message.
 func (s *direct) status(code int, text string) error {
@@ -182,25 +167,22 @@ func (s *direct) status(code int, text string) error {
 	case 204: // the end of the batch
 	case 404:
 	case 503:
-		if s.flow.seq == 0 {
-			return fmt.Errorf("stream %s: %w", s.name, js.ErrNoDirect)
+		if s.seq == 0 {
+			return fmt.Errorf("stream %s: %w", s.cfg.Stream, ErrNoDirect)
 		}
 		s.away = true // a server that has just started does not have its streams yet
 		s.later()
 		return nil
 	default:
-		return fmt.Errorf("stream %s: direct get: %s (%d)", s.name, text, code)
+		return fmt.Errorf("stream %s: direct get: %s (%d)", s.cfg.Stream, text, code)
 	}
 	s.waiting, s.lastFor = false, false
 	if s.got > 0 {
 		s.pause = 0
 		return s.get()
 	}
-	if s.r.o.toEnd {
-		return wire.ErrStop
-	}
 	s.later()
-	return nil
+	return s.end()
 }
 
 // later has the stream asked again, less and less often.
@@ -215,8 +197,8 @@ func (s *direct) look(ctx context.Context, quiet time.Duration) error {
 		return s.ask(ctx)
 	case !s.waiting && quiet >= s.pause:
 		return s.get()
-	case s.waiting && quiet > s.client.Timeout()+glance:
-		err := fmt.Errorf("stream %s: no answer to a direct get in time: %w", s.name, nats.ErrTimeout)
+	case s.waiting && quiet > s.cfg.Timeout+glance:
+		err := fmt.Errorf("stream %s: no answer to a direct get in time: %w", s.cfg.Stream, nats.ErrTimeout)
 		return fail.Hint(err, "raise --timeout if the server is slow")
 	}
 	return nil
