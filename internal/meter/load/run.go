@@ -23,6 +23,7 @@ type group struct{ *crew.Group }
 // Run carries spec out. The report holds what was measured up to the end, also when the run ended early: then the error says
 // why, and the exit code of the command is its code. Without a report nothing was begun.
 func Run(ctx context.Context, w crew.World, spec crew.Spec) (*meter.Report, error) {
+	spec.FirstPublisher = meter.PublisherIDs()
 	g := &group{crew.NewGroup(w, &spec)}
 	prepare, err := g.plan()
 	if err != nil {
