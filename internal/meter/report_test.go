@@ -112,6 +112,42 @@ func TestWarmupIsNotCounted(t *testing.T) {
 	}
 }
 
+// A step is as fast as its messages were done, whatever its schedule: neither a slow system nor the end of a run before its time
+// shows as the rate that was aimed at, and messages without an end of their schedule have a rate, too.
+func TestStepRates(t *testing.T) {
+	t.Parallel()
+	for _, r := range []struct {
+		name   string
+		lasts  time.Duration // of the step
+		n      int           // messages meant to be sent, one each millisecond
+		behind time.Duration // each later than the one before
+		want   float64
+	}{
+		{"keeps up", 100 * time.Millisecond, 100, 0, 1000},
+		{"half as fast as aimed at", 100 * time.Millisecond, 101, time.Millisecond, 505}, // 101 in 200 ms
+		{"ended half way", 100 * time.Millisecond, 50, 0, 1000},
+		{"without an end", 0, 50, 0, 1000},
+		{"one message", 100 * time.Millisecond, 1, 0, 10},
+		{"one message without an end", 0, 1, 0, 0},
+		{"nothing", 100 * time.Millisecond, 0, 0, 0},
+	} {
+		run := meter.NewRun(2, 0)
+		for i := range r.n { // the clients take turns
+			at := time.Duration(i) * (time.Millisecond + r.behind)
+			run.Probes()[i%2].Step(0, time.Duration(i)*r.behind, at)
+		}
+		s := meter.Side{Role: meter.Publisher, Clients: []meter.Client{run.Probes()[0].Client(""), run.Probes()[1].Client("")}}
+		schedule, err := meter.NewSchedule(meter.Segment{From: 1000, To: 1000, For: r.lasts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SumSteps(schedule, "")
+		if st := s.Steps[0]; st.Messages != int64(r.n) || st.Rate < r.want*0.9999 || st.Rate > r.want*1.0001 {
+			t.Errorf("%s: %d messages, %g a second, want %g", r.name, st.Messages, st.Rate, r.want)
+		}
+	}
+}
+
 func TestTimelineStaysBounded(t *testing.T) {
 	t.Parallel()
 	run := meter.NewRun(1, 0)
