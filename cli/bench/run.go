@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -115,6 +116,9 @@ func execute(ctx context.Context, e *env.Env, o common, spec crew.Spec, args set
 	if err := reachable(e, o, spec); err != nil {
 		return err
 	}
+	if err := writable(e, o, spec); err != nil {
+		return err
+	}
 	introduce(e, spec, args)
 	r, err := measure(ctx, e, o, spec)
 	if r == nil {
@@ -176,6 +180,31 @@ func publishReport(e *env.Env, o common, r *meter.Report, err error, print func(
 		e.Say("%s", saveErr)
 	}
 	return err
+}
+
+// writable tries the files that the run is to write, before it begins: what was measured would be lost. A histogram needs latencies.
+func writable(e *env.Env, o common, s crew.Spec) error {
+	if k, ok := crew.KindOf(s.Kind); o.hdr != "" && ok && k.Covers == "" && !s.Stamp {
+		err := fail.Usagef("--hdr %s: bench %s measures no latencies", o.hdr, s.Kind)
+		if s.Kind == "sub" {
+			return fail.Hint(err, "--latency reads those that bench pub --latency makes possible")
+		}
+		return err
+	}
+	for _, name := range append([]string{o.csv, o.hdr}, o.reports...) {
+		if name == "" {
+			continue
+		}
+		d, err := e.Files.Create(name)
+		if err != nil {
+			if where := (*fs.PathError)(nil); errors.As(err, &where) { // it tells of a temporary name
+				err = where.Err
+			}
+			return fmt.Errorf("%s cannot be written: %w", name, err)
+		}
+		d.Discard()
+	}
+	return nil
 }
 
 // save writes the files that were asked for, and returns a line for each.

@@ -41,6 +41,7 @@ func TestTextOfSeveralClients(t *testing.T) {
  message rates min 100 | avg 200 | max 300 | stddev 100 msgs
  latencies per operation min 3.17us | avg 5.05us | max 6.93us | stddev 1.88us | P50 3.17us | P90 6.93us | P99 6.93us | P99.9: 6.93us
 
+Core NATS publisher: 1,000 messages, 98 KiB in 5s
 Latency of the Core NATS publisher: from send to confirmation (2 samples, stddev 1.88us)
 Engine: wire`
 	if got := strings.Join(twoClients().Text(), "\n"); got != want {
@@ -55,8 +56,14 @@ func TestTextOfOneClientAndOfNone(t *testing.T) {
 	r.Sides[0].Clients[0].Latency = nil
 	r.Sides[0].Sum()
 	got := strings.Join(r.Text(), "\n")
-	if want := "\nNATS Core NATS publisher stats: 300 msgs/sec ~ 29 KiB/sec\n\nEngine: wire"; got != want {
+	if want := "\nNATS Core NATS publisher stats: 300 msgs/sec ~ 29 KiB/sec\n\nCore NATS publisher: 600 messages, 59 KiB in 2s\nEngine: wire"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	for outcome, says := range map[meter.Outcome]string{meter.Interrupted: "interrupted", meter.Idle: "fewer messages came", meter.Failed: "a client failed"} {
+		r.Outcome = outcome
+		if got := strings.Join(r.Text(), "\n"); !strings.Contains(got, "\nThe run ended before its time, "+says) {
+			t.Errorf("%s: %q", outcome, got)
+		}
 	}
 	none := meter.Report{}
 	if got := strings.Join(none.Text(), "\n"); got != "No publisher or subscribers. Nothing to report." {
@@ -271,6 +278,11 @@ func TestNumbers(t *testing.T) {
 	for n, want := range map[float64]string{0: "0 B", 128: "128 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 10240: "10 KiB", 1 << 20: "1.0 MiB", 191889408: "183 MiB", 1048575: "1.0 MiB"} {
 		if got := meter.IEC(n); got != want {
 			t.Errorf("IEC(%g) = %q, want %q", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0s", 999: "999ns", 1234567: "1.235ms", 12345678: "12.35ms", 1234567890: "1.235s", 3600*time.Second + 1: "1h0m0s"} {
+		if got := meter.Brief(d); got != want {
+			t.Errorf("Brief(%d) = %q, want %q", d, got, want)
 		}
 	}
 	if got := meter.Micros(1147490); got != "1,147.49us" {
