@@ -42,9 +42,41 @@ func (r result) View(p *render.Page) {
 	for i, l := range append(r.Text(), r.saved...) {
 		if l == "" && i > 0 {
 			p.Gap()
-		} else {
-			p.Line("%s", l)
+			continue
 		}
+		for _, part := range fold(l, p.Options().Width) {
+			p.Line("%s", part)
+		}
+	}
+}
+
+// fold breaks a line between words where it is longer than the terminal is wide; 0 is no terminal. What follows is indented, and
+// figures stay with their names.
+func fold(line string, width int) []string {
+	const indent = "    "
+	if width < 2*len(indent) {
+		return []string{line}
+	}
+	var out []string
+	for {
+		runes := []rune(line)
+		if len(runes) <= width {
+			return append(out, line)
+		}
+		head := string(runes[:width])
+		margin := len(head) - len(strings.TrimLeft(head, " "))
+		cut := -1
+		for _, at := range []string{" ~ ", " | ", ", ", " "} {
+			if cut = strings.LastIndex(head, at); cut > margin && cut >= len(head)/2+len(indent) {
+				cut += len(strings.TrimRight(at, " "))
+				break
+			}
+		}
+		if cut <= margin {
+			cut = len(head)
+		}
+		out = append(out, line[:cut])
+		line = indent + strings.TrimLeft(line[cut:], " ")
 	}
 }
 
@@ -143,7 +175,11 @@ func measure(ctx context.Context, e *env.Env, o common, spec crew.Spec) (*meter.
 				}
 			}
 			if line == nil {
-				line = e.IO.Progress(e.Clock, sides[0].Label, total, meter.Commas)
+				label := sides[0].Label
+				if len(sides) > 1 {
+					label = "Core NATS, both sides"
+				}
+				line = e.IO.Progress(e.Clock, label, total, meter.Commas)
 			}
 			line.Set(done)
 			if over {

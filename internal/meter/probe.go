@@ -40,9 +40,6 @@ func NewRun(clients int, warmup time.Duration) *Run {
 // Now is the time on the clock of the run.
 func (r *Run) Now() time.Duration { return time.Since(r.base) }
 
-// Began is when the run was made, by the wall clock.
-func (r *Run) Began() time.Time { return r.base }
-
 // Wall is a time on the clock of the run as the wall clock had it.
 func (r *Run) Wall(at time.Duration) time.Time { return r.base.Add(at) }
 
