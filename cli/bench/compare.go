@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/choria-io/fisk"
@@ -31,7 +32,7 @@ Metrics: ` + strings.Join(meter.Metrics(), " ") + `. For runs with two sides "pu
 A difference between the settings or machines of the runs is mentioned and is no failure.`},
 		Scope: command.Local, Effect: command.Reads, Output: command.Value, Result: comparison{},
 		Examples: []command.Example{
-			{Line: "nats bench compare old.json new.json --fail-if 'rate<-99%'", Says: "msgs/sec", About: "Did it become slower?",
+			{Line: "nats bench compare old.json new.json --fail-if 'rate<-99%'", Says: "rate", About: "Did it become slower?",
 				Needs: []string{"bench pub demo --msgs 20000 --report old.json", "bench pub demo --msgs 20000 --report new.json"}},
 		},
 		Bind: func(c *fisk.CmdClause, o *compareOptions) {
@@ -44,6 +45,9 @@ A difference between the settings or machines of the runs is mentioned and is no
 				c, err := meter.ParseConditions(text)
 				if err != nil {
 					return fail.Usagef("--fail-if: %w", err)
+				}
+				if len(c) == 0 { // such as a variable that is not set: it would never fail
+					return fail.Usagef("--fail-if %q: there is no condition in it", text)
 				}
 				o.conditions = append(o.conditions, c...)
 			}
@@ -60,14 +64,7 @@ type comparison struct{ *meter.Comparison }
 func (c comparison) View(p *render.Page) {
 	t := p.Table("Comparison of bench "+c.Bench, render.Column{Name: "Metric"}, render.Column{Name: "Before"}, render.Column{Name: "After"}, render.Column{Name: "Change"})
 	for _, f := range c.Rows {
-		var change any = f.ChangeText()
-		switch f.Better {
-		case 1:
-			change = render.Good(f.ChangeText())
-		case -1:
-			change = render.Bad(f.ChangeText())
-		}
-		t.Row(f.Metric, f.Text(f.Before), f.Text(f.After), change)
+		t.Row(f.Metric, amount(p, f, f.Before), amount(p, f, f.After), change(f))
 	}
 	for _, w := range c.Warnings {
 		p.Note("%s", w)
@@ -75,6 +72,25 @@ func (c comparison) View(p *render.Page) {
 	for _, f := range c.Failed {
 		p.Line("%s %s", render.Bad("failed"), f)
 	}
+}
+
+// amount is a figure: with its unit for people, its exact value for programs, times in nanoseconds.
+func amount(p *render.Page, f meter.Figure, v float64) string {
+	if k := p.Options().Kind; k == render.CSV || k == render.TSV {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return f.Text(v)
+}
+
+// change is how a figure changed; for people with a colour when that is good or bad.
+func change(f meter.Figure) any {
+	switch f.Better {
+	case 1:
+		return render.Good(f.ChangeText())
+	case -1:
+		return render.Bad(f.ChangeText())
+	}
+	return f.ChangeText()
 }
 
 func runCompare(_ context.Context, e *env.Env, o compareOptions) error {

@@ -41,8 +41,8 @@ func (o *common) bind(c *fisk.CmdClause) {
 	c.Flag("progress", "Show how far the run is, on a terminal").Default("true").BoolVar(&o.progress)
 	c.Flag("csv", "Write a row for each client to this file").PlaceHolder("FILE").StringVar(&o.csv)
 	flagval.DurationVar(c.Flag("warmup", "Do not count what happens in the beginning").Default("0s").PlaceHolder("DURATION"), &o.warmup)
-	flagval.DurationVar(c.Flag("idle", "Give up when nothing has happened for so long").Default("5s").PlaceHolder("DURATION"), &o.idle)
-	flagval.DurationVar(c.Flag("wait", "Give up when the first message has not come by then").Default("1m").PlaceHolder("DURATION"), &o.wait)
+	flagval.DurationVar(c.Flag("idle", "Give up when nothing has happened for so long; 0 never does").Default("5s").PlaceHolder("DURATION"), &o.idle)
+	flagval.DurationVar(c.Flag("wait", "Give up when the first message has not come by then; 0 never does").Default("1m").PlaceHolder("DURATION"), &o.wait)
 	c.Flag("hdr", "Write the histogram of latencies: a table of percentiles to FILE.hgrm, else an HdrHistogram log").PlaceHolder("FILE").StringVar(&o.hdr)
 	c.Flag("report", "Write the report to FILE.json, FILE.md or FILE.html").PlaceHolder("FILE").StringsVar(&o.reports)
 	c.Flag("agents", "Run on this many machines where nats bench agent waits; --clients is divided among them").Default("0").SetValue(flagval.NewInt64(&o.agents).Min(0).Max(1000))
@@ -61,6 +61,14 @@ func (o *common) bindSleep(c *fisk.CmdClause) {
 func (o *common) check() error {
 	if o.msgs <= 0 {
 		return fail.Usagef("number of messages should be greater than 0")
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"warmup", o.warmup}, {"idle", o.idle}, {"wait", o.wait}, {"sleep", o.sleep}} {
+		if d.value < 0 {
+			return fail.Usagef("--%s %s: must not be negative", d.flag, d.value)
+		}
 	}
 	if o.agents > o.clients {
 		return fail.Usagef("--agents %d: every one needs a client, and --clients is %d", o.agents, o.clients)
@@ -117,6 +125,9 @@ type sizes struct {
 
 // Set reads "128B" or "100B-2KB".
 func (s *sizes) Set(text string) error {
+	if strings.HasPrefix(text, "-") {
+		return fmt.Errorf("%q: a size must be greater than 0", text)
+	}
 	low, high, ranged := strings.Cut(text, "-")
 	if !ranged {
 		high = low

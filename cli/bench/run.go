@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -41,9 +42,41 @@ func (r result) View(p *render.Page) {
 	for i, l := range append(r.Text(), r.saved...) {
 		if l == "" && i > 0 {
 			p.Gap()
-		} else {
-			p.Line("%s", l)
+			continue
 		}
+		for _, part := range fold(l, p.Options().Width) {
+			p.Line("%s", part)
+		}
+	}
+}
+
+// fold breaks a line between words where it is longer than the terminal is wide; 0 is no terminal. What follows is indented, and
+// figures stay with their names.
+func fold(line string, width int) []string {
+	const indent = "    "
+	if width < 2*len(indent) {
+		return []string{line}
+	}
+	var out []string
+	for {
+		runes := []rune(line)
+		if len(runes) <= width {
+			return append(out, line)
+		}
+		head := string(runes[:width])
+		margin := len(head) - len(strings.TrimLeft(head, " "))
+		cut := -1
+		for _, at := range []string{" ~ ", " | ", ", ", " "} {
+			if cut = strings.LastIndex(head, at); cut > margin && cut >= len(head)/2+len(indent) {
+				cut += len(strings.TrimRight(at, " "))
+				break
+			}
+		}
+		if cut <= margin {
+			cut = len(head)
+		}
+		out = append(out, line[:cut])
+		line = indent + strings.TrimLeft(line[cut:], " ")
 	}
 }
 
@@ -115,6 +148,9 @@ func execute(ctx context.Context, e *env.Env, o common, spec crew.Spec, args set
 	if err := reachable(e, o, spec); err != nil {
 		return err
 	}
+	if err := writable(e, o, spec); err != nil {
+		return err
+	}
 	introduce(e, spec, args)
 	r, err := measure(ctx, e, o, spec)
 	if r == nil {
@@ -139,7 +175,11 @@ func measure(ctx context.Context, e *env.Env, o common, spec crew.Spec) (*meter.
 				}
 			}
 			if line == nil {
-				line = e.IO.Progress(e.Clock, sides[0].Label, total, meter.Commas)
+				label := sides[0].Label
+				if len(sides) > 1 {
+					label = "Core NATS, both sides"
+				}
+				line = e.IO.Progress(e.Clock, label, total, meter.Commas)
 			}
 			line.Set(done)
 			if over {
@@ -176,6 +216,31 @@ func publishReport(e *env.Env, o common, r *meter.Report, err error, print func(
 		e.Say("%s", saveErr)
 	}
 	return err
+}
+
+// writable tries the files that the run is to write, before it begins: what was measured would be lost. A histogram needs latencies.
+func writable(e *env.Env, o common, s crew.Spec) error {
+	if k, ok := crew.KindOf(s.Kind); o.hdr != "" && ok && k.Covers == "" && !s.Stamp {
+		err := fail.Usagef("--hdr %s: bench %s measures no latencies", o.hdr, s.Kind)
+		if s.Kind == "sub" {
+			return fail.Hint(err, "--latency reads those that bench pub --latency makes possible")
+		}
+		return err
+	}
+	for _, name := range append([]string{o.csv, o.hdr}, o.reports...) {
+		if name == "" {
+			continue
+		}
+		d, err := e.Files.Create(name)
+		if err != nil {
+			if where := (*fs.PathError)(nil); errors.As(err, &where) { // it tells of a temporary name
+				err = where.Err
+			}
+			return fmt.Errorf("%s cannot be written: %w", name, err)
+		}
+		d.Discard()
+	}
+	return nil
 }
 
 // save writes the files that were asked for, and returns a line for each.

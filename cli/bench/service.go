@@ -108,6 +108,9 @@ func runServe(ctx context.Context, e *env.Env, shared common, o serveOptions) er
 	if err := reachable(e, shared, s); err != nil {
 		return err
 	}
+	if err := writable(e, shared, s); err != nil {
+		return err
+	}
 	args := base(s)
 	args["sleep"], args["subject"], args["msgs"] = shared.sleep, o.subject, count(shared.msgs)
 	shared.progress = false

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/meter"
 	"github.com/natskit/natskit/internal/meter/crew"
 	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
@@ -71,6 +72,27 @@ func TestHeaderTemplates(t *testing.T) {
 			if len(stored) != 7 || !stored["1"] || !stored["7"] {
 				t.Errorf("%s: %v", kind, stored)
 			}
+		}
+	})
+}
+
+// Publishers of several processes number their messages each for itself: a subscriber keeps them apart.
+func TestPublishersOfTwoProcesses(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine string) {
+		srv := testkit.Server(t)
+		c := clitest.New(t, Command()).Server(srv.URL())
+		sub := c.Start("bench sub b --latency --msgs 1100 --json" + engine)
+		subscribers(t, srv, "b", 1)
+		one := c.Start("bench pub b --latency --clients 2 --msgs 600" + engine)
+		two := c.Start("bench pub b --latency --clients 2 --msgs 500 --size 16" + engine)
+		if a, b := one.Wait(), two.Wait(); a.Code != fail.OK || b.Code != fail.OK {
+			t.Fatalf("%d %d\n%s\n%s", a.Code, b.Code, a.Err, b.Err)
+		}
+		r := sub.Wait()
+		d := parse(t, r.Out).Sides[0].Total.Delivery
+		if r.Code != fail.OK || d == nil || *d != (meter.Delivery{Expected: 1100, Received: 1100}) {
+			t.Errorf("%d\n%s\n%+v", r.Code, r.Err, d)
 		}
 	})
 }

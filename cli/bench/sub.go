@@ -8,6 +8,7 @@ import (
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 )
 
@@ -45,6 +46,9 @@ func subVerb() command.Node {
 		Check: func(o *subOptions) error {
 			if err := o.check(); err != nil {
 				return err
+			}
+			if o.duration < 0 {
+				return fail.Usagef("--duration must not be negative")
 			}
 			return subscribable(o.subject)
 		},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +91,27 @@ func TestReportViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	viewtest.Golden(t, "compare", comparison{c})
+}
+
+// A line is broken between words, none is longer than the terminal, and nothing is lost.
+func TestFold(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"", "short", strings.Repeat("x", 100), strings.Repeat(" ", 100) + "x", strings.Repeat("é ü ", 60), "  [1] 5 msgs/sec ~ 3 KiB/sec ~ min: 4.00us ~ avg: 5.00us | a | b, c"} {
+		for _, width := range []int{0, 1, 8, 9, 20, 40, 60} {
+			got := fold(line, width)
+			if strings.Join(strings.Fields(strings.Join(got, " ")), "") != strings.Join(strings.Fields(line), "") {
+				t.Errorf("%q at %d: %q", line, width, got)
+			}
+			for _, part := range got {
+				if width >= 8 && len([]rune(part)) > width {
+					t.Errorf("%q at %d: %q", line, width, got)
+				}
+			}
+		}
+	}
+	if got := fold("a: 1 ~ bcd: 2 ~ efgh: 3", 18); len(got) != 2 || got[0] != "a: 1 ~ bcd: 2 ~" || got[1] != "    efgh: 3" {
+		t.Errorf("%q", got)
+	}
 }
 
 // The files that --csv, --report and --hdr write.

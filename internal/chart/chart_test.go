@@ -34,26 +34,6 @@ func TestBars(t *testing.T) {
 	}
 }
 
-func TestSpark(t *testing.T) {
-	t.Parallel()
-	for _, r := range []struct {
-		values []float64
-		width  int
-		want   string
-	}{
-		{[]float64{0, 1, 2, 3, 4, 5, 6, 7}, 8, "▁▂▃▄▅▆▇█"},
-		{[]float64{0, 0, 7, 7}, 2, "▁█"},
-		{[]float64{5, 5}, 9, "▁▁"},
-		{[]float64{0, math.NaN(), 7}, 9, "▁ █"},
-		{nil, 4, ""},
-		{[]float64{math.Inf(1)}, 4, " "},
-	} {
-		if got := chart.Spark(r.values, r.width); got != r.want {
-			t.Errorf("%v: %q, want %q", r.values, got, r.want)
-		}
-	}
-}
-
 func TestSpreadAndHistogram(t *testing.T) {
 	t.Parallel()
 	got := chart.Spread([]float64{0, 1, 2, 10, math.NaN()}, 2)
@@ -84,15 +64,6 @@ func TestPlot(t *testing.T) {
 	}
 	for _, odd := range [][]float64{{math.NaN()}, {math.Inf(1), 1}, {0}, {1e308, -1e308}} {
 		chart.Plot(odd, chart.PlotOptions{}) // must not panic
-	}
-}
-
-func TestTree(t *testing.T) {
-	t.Parallel()
-	got := chart.Tree(chart.Node{Text: "a", Nodes: []chart.Node{{Text: "b", Nodes: []chart.Node{{Text: "c"}}}, {Text: "d", Nodes: []chart.Node{{Text: "e"}}}}})
-	want := "a\n├─ b\n│  └─ c\n└─ d\n   └─ e"
-	if strings.Join(got, "\n") != want {
-		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
 }
 
@@ -135,6 +106,10 @@ func TestSVG(t *testing.T) {
 	svg := chart.SVGLines(lines["two"], chart.SVGOptions{})
 	if !strings.Contains(svg, "&lt;a&gt;") || strings.Count(svg, "<polyline") != 2 {
 		t.Errorf("%s", svg)
+	}
+	svg = chart.SVGLines(lines["two"], chart.SVGOptions{XTicks: []float64{0, 2}, XLabel: func(float64) string { return "99.9999%" }})
+	if strings.Count(svg, `text-anchor="middle">99.9999%`) != 1 || strings.Count(svg, `text-anchor="end">99.9999%`) != 1 {
+		t.Errorf("the label at the edge is cut off: %s", svg)
 	}
 	if !strings.Contains(chart.SVGLines(nil, chart.SVGOptions{}), "nothing was measured") {
 		t.Error("an empty chart says so")

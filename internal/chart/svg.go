@@ -194,7 +194,11 @@ func frame(b *strings.Builder, o SVGOptions, x, y axis, w, h int) {
 		ticks = x.ticks(6)
 	}
 	for _, v := range ticks {
-		fmt.Fprintf(b, `<text x="%s" y="%d" text-anchor="middle">%s</text>`, px(x.at(v)), h-bottom+16, label(o.XLabel, v))
+		text, at, anchor := label(o.XLabel, v), x.at(v), "middle"
+		if half := float64(len([]rune(text))) * 3.5; at+half > float64(w) { // it would be cut off
+			at, anchor = float64(w), "end"
+		}
+		fmt.Fprintf(b, `<text x="%s" y="%d" text-anchor="%s">%s</text>`, px(at), h-bottom+16, anchor, text)
 	}
 	fmt.Fprintf(b, `<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="currentColor" stroke-opacity=".5"/>`, left, w-right, h-bottom, h-bottom)
 	if o.XTitle != "" {

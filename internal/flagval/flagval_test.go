@@ -156,16 +156,6 @@ func TestParseNumbers(t *testing.T) {
 			t.Errorf("Whole(%q): %v", in, err)
 		}
 	}
-	for in, want := range map[string]float64{"0": 0, "75": 75, "99.5": 99.5, "80%": 80, "100%": 100} {
-		if got, err := ParsePercentage(in); err != nil || got != want {
-			t.Errorf("%q: %v, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{"", "-1", "100.1", "101%", "x", "80 %", "8%%", "99999999999999999999999"} {
-		if got, err := ParsePercentage(in); err == nil || !strings.HasPrefix(err.Error(), "invalid percentage ") {
-			t.Errorf("%q: %v, %v", in, got, err)
-		}
-	}
 }
 
 func TestSubjectRules(t *testing.T) {
@@ -211,7 +201,6 @@ type settings struct {
 	age, wait  time.Duration
 	size, each int64
 	since      Since
-	warn       float64
 	header     nats.Header
 	meta       map[string]string
 	subjects   []string
@@ -229,7 +218,6 @@ func parse(t *testing.T, o *settings, line ...string) error {
 	app.Flag("size", "").SetValue(NewBytes(&o.size).Unlimited())
 	app.Flag("each", "").SetValue(NewBytes(&o.each).Min(8).Max(1 << 10))
 	app.Flag("since", "").SetValue(NewSince(&o.since).TimesOnly())
-	app.Flag("warn", "").SetValue(NewPercentage(&o.warn).OrOff())
 	HeaderVar(app.Flag("header", "").Short('H'), &o.header)
 	MapVar(app.Flag("metadata", ""), &o.meta)
 	SubjectsVar(app.Flag("subjects", ""), &o.subjects)
@@ -248,10 +236,10 @@ func TestOnACommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var o settings
-	err := parse(t, &o, "--age=-1", "--wait", "5s", "--size=", "--each", "1k", "--since", "2h", "--warn=-1", "-H", "A:b:c", "-HA: d ", "--header=a:1",
+	err := parse(t, &o, "--age=-1", "--wait", "5s", "--size=", "--each", "1k", "--since", "2h", "-H", "A:b:c", "-HA: d ", "--header=a:1",
 		"--metadata", "k=v=w", "--metadata", "x:y", "--metadata", "k=2", "--subjects", "a b,c.>", "--subjects", "d", "--count=9", "--seq", "7", "--ca", ca, "p,q", "r")
 	want := settings{
-		age: 0, wait: 5 * time.Second, size: -1, each: 1024, since: o.since, warn: -1, header: nats.Header{"A": {"b:c", "d"}, "a": {"1"}},
+		age: 0, wait: 5 * time.Second, size: -1, each: 1024, since: o.since, header: nats.Header{"A": {"b:c", "d"}, "a": {"1"}},
 		meta: map[string]string{"k": "2", "x": "y"}, subjects: []string{"a", "b", "c.>", "d"}, count: 9, seq: 7, ca: ca, args: []string{"p", "q", "r"},
 	}
 	if err != nil || !reflect.DeepEqual(o, want) {
@@ -281,7 +269,6 @@ func TestRefusedOnACommandLine(t *testing.T) {
 		"--each=7":              "must be at least 8 bytes",
 		"--each=1M":             "must be at most 1024 bytes",
 		"--since=5":             "a sequence has no meaning here",
-		"--warn=101":            "more than 100, or -1 for none",
 		"-Hnocolon":             `invalid header "nocolon"`,
 		"--metadata=x":          `invalid pair "x"`,
 		"--subjects=a..b":       "empty token",
@@ -312,7 +299,6 @@ func TestValuesShowThemselves(t *testing.T) {
 		{NewDuration(&o.age).Unlimited(0), []string{"unlimited"}, "-1"},
 		{NewBytes(&o.size), []string{"2K"}, "2048"},
 		{NewSince(&o.since), []string{"seq:5"}, "seq:5"},
-		{NewPercentage(&o.warn), []string{"99.50%"}, "99.5"},
 		{NewHeader(&o.header), []string{"b:1", "A:2", "A:3"}, "A: 2, A: 3, b: 1"},
 		{NewMap(&o.meta), []string{"b=1", "a=2"}, "a=2, b=1"},
 		{NewSubjects(&o.subjects), []string{"a b", "c"}, "a,b,c"},

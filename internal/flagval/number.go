@@ -121,58 +121,6 @@ func (v *Uint64) String() string {
 	return strconv.FormatUint(*v.p, 10)
 }
 
-// ParsePercentage reads 0 to 100, decimals allowed, with or without a % sign.
-func ParsePercentage(s string) (float64, error) {
-	d, rest, ok := leadingDecimal(strings.TrimSpace(s))
-	if !ok || (rest != "" && rest != "%") {
-		return 0, fmt.Errorf("invalid percentage %q: give a number from 0 to 100 such as 75 or 99.5%%", s)
-	}
-	if d.overflow {
-		d.whole = 101
-	}
-	f := float64(d.whole) + float64(d.frac)/float64(d.scale)
-	if f > 100 {
-		return 0, fmt.Errorf("invalid percentage %q: more than 100", s)
-	}
-	return f, nil
-}
-
-// Percentage is a flag value: a number from 0 to 100.
-type Percentage struct {
-	p   *float64
-	off bool
-}
-
-// NewPercentage is a value that sets p.
-func NewPercentage(p *float64) *Percentage { return &Percentage{p: p} }
-
-// OrOff takes -1 too: the threshold is not looked at.
-func (v *Percentage) OrOff() *Percentage { v.off = true; return v }
-
-// Set parses and stores s.
-func (v *Percentage) Set(s string) error {
-	if v.off && strings.TrimSpace(s) == "-1" {
-		*v.p = -1
-		return nil
-	}
-	f, err := ParsePercentage(s)
-	switch {
-	case err != nil && v.off:
-		return fmt.Errorf("%w, or -1 for none", err)
-	case err == nil:
-		*v.p = f
-	}
-	return err
-}
-
-// String is the present value without a sign.
-func (v *Percentage) String() string {
-	if v.p == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v.p, 'f', -1, 64)
-}
-
 // ExistingFile is a flag value: the path of a file that can be found now. A leading ~/ is the user's home.
 type ExistingFile struct{ p *string }
 

@@ -127,11 +127,11 @@ func (f Figure) test(c Condition) (string, bool) {
 func (f Figure) Text(v float64) string {
 	switch f.Unit {
 	case "ns":
-		return (time.Duration(v).Round(time.Nanosecond)).String()
+		return Brief(time.Duration(v))
 	case "B/s":
-		return IEC(v) + "/sec"
+		return IEC(v) + "/s"
 	case "/s":
-		return rate(v) + " msgs/sec"
+		return rate(v) + "/s"
 	}
 	return Commas(int64(v))
 }

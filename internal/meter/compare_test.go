@@ -67,7 +67,7 @@ func TestCompareSides(t *testing.T) {
 	b := report(side(meter.Publisher, 1000, 100*us, 0), side(meter.Consumer, 450, 200*us, 0))
 	c, _ := meter.ParseConditions("rate<-10%,pub.rate<-10%,sub.rate<-10%")
 	got, err := meter.Compare(a, b, c)
-	if err != nil || len(got.Failed) != 2 || !strings.Contains(got.Failed[0], "rate went from 900 msgs/sec to 450 msgs/sec (-50.0%)") {
+	if err != nil || len(got.Failed) != 2 || !strings.Contains(got.Failed[0], "rate went from 900/s to 450/s (-50.0%)") {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, f := range got.Rows {

@@ -56,7 +56,7 @@ func (s *Side) summary() table {
 	add("Clients", fmt.Sprint(n.Clients))
 	add("Messages", Commas(n.Messages))
 	add("Bytes", Commas(n.Bytes))
-	add("Duration", n.Duration.String())
+	add("Duration", Brief(n.Duration))
 	add("Messages a second", rate(n.Rate))
 	add("Throughput", IEC(n.BytesPerSecond)+"/sec")
 	if l := n.Latency; l != nil {

@@ -49,3 +49,13 @@ func Micros(ns float64) string {
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
+
+// Brief writes a duration with four digits or so: "1.235s", "19.07ms".
+func Brief(d time.Duration) string {
+	for unit := 1000 * time.Second; unit >= time.Microsecond; unit /= 10 {
+		if d >= unit {
+			return d.Round(unit / 1000).String()
+		}
+	}
+	return d.String()
+}

@@ -48,23 +48,6 @@ func NewSchedule(segments ...Segment) (*Schedule, error) {
 	return s, nil
 }
 
-// Constant is a schedule of rate messages a second without an end.
-func Constant(rate float64) (*Schedule, error) { return NewSchedule(Segment{From: rate, To: rate}) }
-
-// Ramp is a schedule that goes evenly from one rate to another and ends with d.
-func Ramp(from, to float64, d time.Duration) (*Schedule, error) {
-	return NewSchedule(Segment{From: from, To: to, For: d})
-}
-
-// Steps is a schedule that holds each of the rates for an equal part of d.
-func Steps(rates []float64, d time.Duration) (*Schedule, error) {
-	var g []Segment
-	for _, r := range rates {
-		g = append(g, Segment{From: r, To: r, For: d / time.Duration(len(rates))})
-	}
-	return NewSchedule(g...)
-}
-
 // Total is how many messages the schedule has, or -1 when it has no end.
 func (s *Schedule) Total() int64 {
 	last := len(s.segments) - 1
@@ -73,18 +56,6 @@ func (s *Schedule) Total() int64 {
 		return -1
 	}
 	return int64(math.Round(s.starts[last] + (g.From+g.To)/2*g.For.Seconds()))
-}
-
-// Length is how long the schedule lasts, 0 when it has no end.
-func (s *Schedule) Length() time.Duration {
-	var d time.Duration
-	for _, g := range s.segments {
-		if g.For == 0 {
-			return 0
-		}
-		d += g.For
-	}
-	return d
 }
 
 // At is when message i, counted from 0, is meant to be sent, from the start of the run.

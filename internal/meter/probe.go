@@ -40,9 +40,6 @@ func NewRun(clients int, warmup time.Duration) *Run {
 // Now is the time on the clock of the run.
 func (r *Run) Now() time.Duration { return time.Since(r.base) }
 
-// Began is when the run was made, by the wall clock.
-func (r *Run) Began() time.Time { return r.base }
-
 // Wall is a time on the clock of the run as the wall clock had it.
 func (r *Run) Wall(at time.Duration) time.Time { return r.base.Add(at) }
 
@@ -115,7 +112,7 @@ type Probe struct {
 	headSize int64
 	lat      Hist
 	lag      Hist
-	steps    []StepCount
+	steps    []stepCount
 }
 
 // State is what a client is doing, for progress lines.
@@ -235,10 +232,38 @@ func (p *Probe) Lag(d, now time.Duration) {
 	}
 }
 
-// StepCount is what one client did in one step of a schedule.
-type StepCount struct {
-	Messages int64 `json:"messages"`
-	Latency  Hist  `json:"-"`
+// stepCount is what one client did in one step of a schedule.
+type stepCount struct {
+	messages    int64
+	latency     Hist
+	first, last time.Duration // when its first and its last message were meant to be sent
+	ended       time.Duration // when the last operation ended
+}
+
+// join adds what another client did in the same step.
+func (c *stepCount) join(o *stepCount) {
+	if o.messages == 0 {
+		return
+	}
+	if c.messages == 0 || o.first < c.first {
+		c.first = o.first
+	}
+	c.last, c.ended = max(c.last, o.last), max(c.ended, o.ended)
+	c.messages += o.messages
+	c.latency.Merge(&o.latency)
+}
+
+// rate is the messages a second of the step, which was to last for planned: until all of them were done, and until the next would
+// have been due.
+func (c *stepCount) rate(planned time.Duration) float64 {
+	span := planned
+	if n := float64(c.messages); n > 1 {
+		span = max(c.ended-c.first, time.Duration(float64(c.last-c.first)*n/(n-1)))
+	}
+	if span <= 0 {
+		return 0
+	}
+	return float64(c.messages) / span.Seconds()
 }
 
 // Step records an operation of step k of the schedule that took d and ended at now.
@@ -247,10 +272,17 @@ func (p *Probe) Step(k int, d, now time.Duration) {
 		return
 	}
 	for len(p.steps) <= k {
-		p.steps = append(p.steps, StepCount{})
+		p.steps = append(p.steps, stepCount{})
 	}
-	p.steps[k].Messages++
-	p.steps[k].Latency.Record(d)
+	one := &p.steps[k]
+	if from := now - d; one.messages == 0 {
+		one.first, one.last = from, from
+	} else {
+		one.first, one.last = min(one.first, from), max(one.last, from)
+	}
+	one.messages++
+	one.ended = max(one.ended, now)
+	one.latency.Record(d)
 }
 
 // Rate is the messages and bytes a second over the client's own time, and whether there was enough to measure: a receiver

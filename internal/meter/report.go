@@ -86,7 +86,7 @@ type Client struct {
 	Unconfirmed    int64         `json:"unconfirmed,omitempty"`
 	Error          string        `json:"error,omitempty"`
 
-	steps []StepCount
+	steps []stepCount
 }
 
 // Total is what all clients of a side did together.
@@ -259,22 +259,17 @@ func mergeLatency(into *Hist, l *Latency, covers string) string {
 	return l.Covers
 }
 
-// SumSteps adds what the clients did in each segment of the schedule they worked off.
+// SumSteps adds what the clients did in each segment of the schedule they worked off. The rate is that of the messages that were
+// done, which is lower than the one aimed at when the system under test does not keep up.
 func (s *Side) SumSteps(schedule *Schedule, covers string) {
 	for k, g := range schedule.Segments() {
-		st := Step{From: g.From, To: g.To, Duration: g.For}
-		var h Hist
+		var all stepCount
 		for _, c := range s.Clients {
 			if k < len(c.steps) {
-				st.Messages += c.steps[k].Messages
-				h.Merge(&c.steps[k].Latency)
+				all.join(&c.steps[k])
 			}
 		}
-		if d := g.For.Seconds(); d > 0 {
-			st.Rate = float64(st.Messages) / d
-		}
-		st.Latency = Summarize(&h, covers)
-		s.Steps = append(s.Steps, st)
+		s.Steps = append(s.Steps, Step{From: g.From, To: g.To, Duration: g.For, Messages: all.messages, Rate: all.rate(g.For), Latency: Summarize(&all.latency, covers)})
 	}
 }
 

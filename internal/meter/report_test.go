@@ -41,6 +41,7 @@ func TestTextOfSeveralClients(t *testing.T) {
  message rates min 100 | avg 200 | max 300 | stddev 100 msgs
  latencies per operation min 3.17us | avg 5.05us | max 6.93us | stddev 1.88us | P50 3.17us | P90 6.93us | P99 6.93us | P99.9: 6.93us
 
+Core NATS publisher: 1,000 messages, 98 KiB in 5s
 Latency of the Core NATS publisher: from send to confirmation (2 samples, stddev 1.88us)
 Engine: wire`
 	if got := strings.Join(twoClients().Text(), "\n"); got != want {
@@ -55,8 +56,14 @@ func TestTextOfOneClientAndOfNone(t *testing.T) {
 	r.Sides[0].Clients[0].Latency = nil
 	r.Sides[0].Sum()
 	got := strings.Join(r.Text(), "\n")
-	if want := "\nNATS Core NATS publisher stats: 300 msgs/sec ~ 29 KiB/sec\n\nEngine: wire"; got != want {
+	if want := "\nNATS Core NATS publisher stats: 300 msgs/sec ~ 29 KiB/sec\n\nCore NATS publisher: 600 messages, 59 KiB in 2s\nEngine: wire"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	for outcome, says := range map[meter.Outcome]string{meter.Interrupted: "interrupted", meter.Idle: "fewer messages came", meter.Failed: "a client failed"} {
+		r.Outcome = outcome
+		if got := strings.Join(r.Text(), "\n"); !strings.Contains(got, "\nThe run ended before its time, "+says) {
+			t.Errorf("%s: %q", outcome, got)
+		}
 	}
 	none := meter.Report{}
 	if got := strings.Join(none.Text(), "\n"); got != "No publisher or subscribers. Nothing to report." {
@@ -109,6 +116,42 @@ func TestWarmupIsNotCounted(t *testing.T) {
 	}
 	if run.Seen() != 1010+24 {
 		t.Errorf("seen %d", run.Seen())
+	}
+}
+
+// A step is as fast as its messages were done, whatever its schedule: neither a slow system nor the end of a run before its time
+// shows as the rate that was aimed at, and messages without an end of their schedule have a rate, too.
+func TestStepRates(t *testing.T) {
+	t.Parallel()
+	for _, r := range []struct {
+		name   string
+		lasts  time.Duration // of the step
+		n      int           // messages meant to be sent, one each millisecond
+		behind time.Duration // each later than the one before
+		want   float64
+	}{
+		{"keeps up", 100 * time.Millisecond, 100, 0, 1000},
+		{"half as fast as aimed at", 100 * time.Millisecond, 101, time.Millisecond, 505}, // 101 in 200 ms
+		{"ended half way", 100 * time.Millisecond, 50, 0, 1000},
+		{"without an end", 0, 50, 0, 1000},
+		{"one message", 100 * time.Millisecond, 1, 0, 10},
+		{"one message without an end", 0, 1, 0, 0},
+		{"nothing", 100 * time.Millisecond, 0, 0, 0},
+	} {
+		run := meter.NewRun(2, 0)
+		for i := range r.n { // the clients take turns
+			at := time.Duration(i) * (time.Millisecond + r.behind)
+			run.Probes()[i%2].Step(0, time.Duration(i)*r.behind, at)
+		}
+		s := meter.Side{Role: meter.Publisher, Clients: []meter.Client{run.Probes()[0].Client(""), run.Probes()[1].Client("")}}
+		schedule, err := meter.NewSchedule(meter.Segment{From: 1000, To: 1000, For: r.lasts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SumSteps(schedule, "")
+		if st := s.Steps[0]; st.Messages != int64(r.n) || st.Rate < r.want*0.9999 || st.Rate > r.want*1.0001 {
+			t.Errorf("%s: %d messages, %g a second, want %g", r.name, st.Messages, st.Rate, r.want)
+		}
 	}
 }
 
@@ -235,6 +278,11 @@ func TestNumbers(t *testing.T) {
 	for n, want := range map[float64]string{0: "0 B", 128: "128 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 10240: "10 KiB", 1 << 20: "1.0 MiB", 191889408: "183 MiB", 1048575: "1.0 MiB"} {
 		if got := meter.IEC(n); got != want {
 			t.Errorf("IEC(%g) = %q, want %q", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0s", 999: "999ns", 1234567: "1.235ms", 12345678: "12.35ms", 1234567890: "1.235s", 3600*time.Second + 1: "1h0m0s"} {
+		if got := meter.Brief(d); got != want {
+			t.Errorf("Brief(%d) = %q, want %q", d, got, want)
 		}
 	}
 	if got := meter.Micros(1147490); got != "1,147.49us" {

@@ -48,12 +48,14 @@ type Tracker struct {
 	d      Delivery
 }
 
-// Observe takes note of a message. In order and without gaps it touches one word.
+// Observe takes note of a message. Of its number the bits that a stamp holds are enough. In order and without gaps it touches one
+// word.
 func (t *Tracker) Observe(seq uint64) {
 	if t.seen == nil {
 		t.seen = make([]uint64, window/64)
 		t.first = seq
 	}
+	seq = t.whole(seq)
 	t.first = min(t.first, seq)
 	t.d.Received++
 	if seq < t.next {
@@ -67,6 +69,15 @@ func (t *Tracker) Observe(seq uint64) {
 	t.mark(seq)
 	t.next = seq + 1
 	t.unique++
+}
+
+// whole is the number nearest to the next one that ends in the bits of seq.
+func (t *Tracker) whole(seq uint64) uint64 {
+	n := int64(t.next) + int64((seq-t.next)<<(64-numbers))>>(64-numbers)
+	if n < 0 { // before the first: it is as far ahead instead
+		n += maxSequence + 1
+	}
+	return uint64(n)
 }
 
 func (t *Tracker) behind(seq uint64) {

@@ -84,14 +84,54 @@ func TestDeliveryMergesAndJudges(t *testing.T) {
 	}
 }
 
+// A stamp holds the last 40 bits of a number: the account goes on when they come round.
+func TestNumbersComeRound(t *testing.T) {
+	t.Parallel()
+	const most = 1<<40 - 1
+	var tr meter.Tracker
+	tr.Observe(most - 2)
+	for n := range uint64(10) {
+		if n != 4 { // and one is lost on the way
+			tr.Observe((most - 1 + n) & most)
+		}
+	}
+	tr.Observe(1) // again
+	if d := tr.Result(0); d.Expected != 11 || d.Lost != 1 || d.Duplicates != 1 || d.Gaps != 1 || d.Late != 0 || d.Reordered != 0 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// The ids of two processes' publishers differ, and stay within a stamp.
+func TestPublisherIDs(t *testing.T) {
+	t.Parallel()
+	if a, b := meter.PublisherID(1<<24-1, 0), meter.PublisherID(1<<24-1, 1); a != 1<<24-1 || b != 0 {
+		t.Errorf("%d %d", a, b)
+	}
+	seen := map[uint32]bool{}
+	for range 20 {
+		seen[meter.PublisherIDs()] = true
+	}
+	if len(seen) < 15 {
+		t.Errorf("processes begin at %v", seen)
+	}
+}
+
 func TestStamp(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	buf := make([]byte, 20)
-	meter.Stamp{Sent: now, Publisher: 65535, Sequence: 1<<48 - 1}.Put(buf)
-	sent, pub, seq, ok := meter.ReadStamp(buf, now.UnixNano()+5)
-	if !ok || sent != now.UnixNano() || pub != 65535 || seq != 1<<48-1 {
-		t.Errorf("%d %d %d %t", sent, pub, seq, ok)
+	for _, away := range []time.Duration{5, -5, time.Hour, -time.Hour, 0} { // clocks of two machines differ
+		for range 100 { // all over the range in which the clock of stamps comes round
+			now = now.Add(time.Hour)
+			meter.PutStamp(buf, now.UnixNano(), 1<<24-1, 1<<40-1)
+			sent, pub, seq, ok := meter.ReadStamp(buf, now.Add(away).UnixNano())
+			if !ok || sent != now.UnixNano() || pub != 1<<24-1 || seq != 1<<40-1 {
+				t.Errorf("%s after %s: %d %d %d %t", away, now, sent, pub, seq, ok)
+			}
+		}
+	}
+	if _, _, _, ok := meter.ReadStamp(buf, now.Add(time.Hour+1).UnixNano()); ok {
+		t.Error("a stamp of long ago is none of this run")
 	}
 	for _, bad := range [][]byte{nil, buf[:15], make([]byte, 16), []byte("0123456789abcdef")} {
 		if _, _, _, ok := meter.ReadStamp(bad, now.UnixNano()); ok {

@@ -2,42 +2,53 @@ package meter
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"time"
 )
 
-// StampSize is how many bytes at the start of a payload a stamp takes.
+// StampSize is how many bytes at the start of a payload a stamp takes: a mark of 2 bytes, the time of sending in 6, the id of
+// the publisher in 3, its number in 5.
 const StampSize = 16
 
-// maxSequence is the largest number a stamp holds: 48 bits.
-const maxSequence = 1<<48 - 1
+const (
+	// mark begins each stamp; text in UTF-8 never has its first byte, and payloads of zeroes have not either.
+	mark = 0xc1b7
+	// clock is how many bits of the time a stamp holds: nanoseconds that come round every 78 hours.
+	clock = 48
+	// numbers is how many bits of the message's number it holds. They come round too, which a Tracker follows.
+	numbers = 40
 
-// Stamp is what a publisher writes into a payload so that a subscriber can tell how long it took and whether one is missing.
-type Stamp struct {
-	Sent      time.Time // when it was meant to be sent
-	Publisher uint16
-	Sequence  uint64 // from 0, 48 bits
-}
+	maxClock    = 1<<clock - 1
+	maxSequence = 1<<numbers - 1
+	maxID       = 1<<(64-numbers) - 1
+)
 
-// Put writes s to the first StampSize bytes of payload.
-func (s Stamp) Put(payload []byte) { PutStamp(payload, s.Sent.UnixNano(), s.Publisher, s.Sequence) }
+// PublisherIDs is a random id from which the publishers of one process count theirs: a subscriber that hears several processes has
+// to tell their publishers apart.
+func PublisherIDs() uint32 { return PublisherID(rand.Uint32(), 0) }
 
-// PutStamp writes a stamp whose time is given in nanoseconds since 1970: the form for loops that send millions.
-func PutStamp(payload []byte, sent int64, publisher uint16, sequence uint64) {
+// PublisherID is the id of publisher i, from 0, of those that count from first.
+func PublisherID(first uint32, i int) uint32 { return (first + uint32(i)) & maxID }
+
+// PutStamp writes to the first StampSize bytes of payload what lets a subscriber tell how long it took and whether one is missing:
+// when it was meant to be sent, in nanoseconds since 1970, the publisher's id, and the number of the message, from 0.
+func PutStamp(payload []byte, sent int64, publisher uint32, sequence uint64) {
 	_ = payload[StampSize-1]
-	binary.BigEndian.PutUint64(payload, uint64(sent))
-	binary.BigEndian.PutUint64(payload[8:], uint64(publisher)<<48|sequence&maxSequence)
+	binary.BigEndian.PutUint64(payload, mark<<clock|uint64(sent)&maxClock)
+	binary.BigEndian.PutUint64(payload[8:], uint64(publisher)<<numbers|sequence&maxSequence)
 }
 
-// ReadStamp reads a stamp. ok is false when the payload is too short or its time is further than an hour from now, which
-// tells a payload of someone else from ours.
-func ReadStamp(payload []byte, now int64) (sent int64, publisher uint16, sequence uint64, ok bool) {
+// ReadStamp reads a stamp at now, nanoseconds since 1970; sequence lacks its bits above 40. ok is false for a payload that is too
+// short or has no mark, and for a time further than an hour away: that is of someone else.
+func ReadStamp(payload []byte, now int64) (sent int64, publisher uint32, sequence uint64, ok bool) {
 	if len(payload) < StampSize {
 		return 0, 0, 0, false
 	}
-	sent = int64(binary.BigEndian.Uint64(payload))
-	v := binary.BigEndian.Uint64(payload[8:])
-	if away := now - sent; away > int64(time.Hour) || away < -int64(time.Hour) {
+	v := binary.BigEndian.Uint64(payload)
+	away := int64((uint64(now)-v)<<(64-clock)) >> (64 - clock) // signed, the shorter way round
+	if v>>clock != mark || away > int64(time.Hour) || away < -int64(time.Hour) {
 		return 0, 0, 0, false
 	}
-	return sent, uint16(v >> 48), v & maxSequence, true
+	n := binary.BigEndian.Uint64(payload[8:])
+	return now - away, uint32(n >> numbers), n & maxSequence, true
 }

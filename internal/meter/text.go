@@ -57,6 +57,13 @@ func clients(n int) string {
 	return fmt.Sprintf("%d clients", n)
 }
 
+func samples(n int64) string {
+	if n == 1 {
+		return "1 sample"
+	}
+	return Commas(n) + " samples"
+}
+
 func (c *Client) line() string {
 	out := speed(c.Rate, c.BytesPerSecond)
 	if l := c.Latency; l != nil {
@@ -74,10 +81,14 @@ func speed(messages, bytes float64) string {
 // remarks say what the figures mean and what they leave out.
 func (r *Report) remarks() []string {
 	var out []string
+	if why, early := map[Outcome]string{Idle: "fewer messages came than were asked for", Interrupted: "interrupted", Failed: "a client failed"}[r.Outcome]; early {
+		out = append(out, "The run ended before its time, "+why+": the figures are of what was measured until then")
+	}
 	for i := range r.Sides {
 		s := &r.Sides[i]
+		out = append(out, fmt.Sprintf("%s: %s messages, %s in %s", s.Label, Commas(s.Total.Messages), IEC(float64(s.Total.Bytes)), Brief(s.Total.Duration)))
 		if l := s.Total.Latency; l != nil {
-			out = append(out, fmt.Sprintf("Latency of the %s: from %s (%s samples, stddev %s)", s.Label, l.Covers, Commas(l.Count), Micros(l.Stddev)))
+			out = append(out, fmt.Sprintf("Latency of the %s: from %s (%s, stddev %s)", s.Label, l.Covers, samples(l.Count), Micros(l.Stddev)))
 		}
 		if l := s.Total.Lag; l != nil {
 			out = append(out, fmt.Sprintf("Sent later than intended: avg %s, P99 %s, max %s", Micros(l.Avg), Micros(float64(l.P99)), Micros(float64(l.Max))))

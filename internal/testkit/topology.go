@@ -265,12 +265,6 @@ func (c *ClusterFixture) Node(i int) *NATS { return c.nodes[i] }
 // URL is the client URLs of all servers, joined by commas, without credentials.
 func (c *ClusterFixture) URL() string { return c.join((*NATS).URL) }
 
-// SysURL is the URLs of all servers with the user of the system account, joined by commas.
-func (c *ClusterFixture) SysURL() string {
-	c.t.Helper()
-	return c.join((*NATS).SysURL)
-}
-
 func (c *ClusterFixture) join(of func(*NATS) string) string {
 	urls := make([]string, len(c.nodes))
 	for i, n := range c.nodes {

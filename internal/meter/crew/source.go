@@ -23,7 +23,7 @@ type Source struct {
 	offset  int64
 	step    int64
 	stamp   bool
-	id      uint16
+	id      uint32
 	random  *mathrand.Rand
 	headers *payload.HeaderTemplate
 	values  payload.Values
@@ -35,11 +35,11 @@ func NewSource(spec *Spec, w *Worker) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{multi: spec.Multi, stamp: spec.Stamp, id: uint16(spec.FirstClient + w.Index), low: spec.Size, headers: headers, offset: w.Share.Offset, step: 1}
+	s := &Source{multi: spec.Multi, stamp: spec.Stamp, id: meter.PublisherID(spec.FirstPublisher, spec.FirstClient+w.Index), low: spec.Size, headers: headers, offset: w.Share.Offset, step: 1}
 	if !spec.Bounded() { // nobody knows how many each will send: they take turns
 		s.offset, s.step = int64(spec.FirstClient+w.Index), int64(spec.All())
 	}
-	s.random = mathrand.New(mathrand.NewPCG(uint64(s.id)+1, mathrand.Uint64()))
+	s.random = mathrand.New(mathrand.NewPCG(uint64(s.id), mathrand.Uint64()))
 	s.subject = []byte(spec.Subject)
 	if s.multi.On {
 		s.subject = append(s.subject, '.')

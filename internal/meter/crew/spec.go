@@ -59,6 +59,9 @@ type Spec struct {
 	FirstClient  int    `json:"first_client,omitempty"`  // clients of the machines before this one
 	AllClients   int    `json:"all_clients,omitempty"`   // of all machines, 0 when there is one
 	FirstMessage int64  `json:"first_message,omitempty"` // messages of the machines before this one
+
+	// FirstPublisher is where the ids in stamps begin in this process; load.Run draws it.
+	FirstPublisher uint32 `json:"-"`
 }
 
 // Pace is a stretch of a schedule, as meter.Segment.

@@ -27,12 +27,12 @@ func (g *group) pubsub() {
 		clients = int(min(int64(clients), s.Messages))
 	}
 	publishers := g.Add(pub, s.Engine, clients, s.Messages, publish)
-	sent := func(ctx context.Context) func(uint16) uint64 {
+	sent := func(ctx context.Context) func(uint32) uint64 {
 		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, crew.ErrEnough) && !crew.IsIdle(cause) {
 			return nil // stopped in mid-flight: what was on its way is not lost
 		}
-		return func(publisher uint16) uint64 {
-			if i := int(publisher) - s.FirstClient; i >= 0 && i < len(publishers.Workers) {
+		return func(publisher uint32) uint64 {
+			if i := int(meter.PublisherID(publisher, -int(s.FirstPublisher))); i < len(publishers.Workers) {
 				return uint64(publishers.Workers[i].Seen())
 			}
 			return 0
@@ -44,7 +44,7 @@ func (g *group) pubsub() {
 	}
 	subscribers := g.Add(sub, s.Engine, s.Subscribers, s.Messages, func(ctx context.Context, w *crew.Worker) error {
 		r := newSubscriber(w)
-		r.sent = func() func(uint16) uint64 { return sent(ctx) }
+		r.sent = func() func(uint32) uint64 { return sent(ctx) }
 		r.publishers = len(publishers.Workers)
 		r.shared = shared
 		return r.run(ctx)
@@ -53,7 +53,7 @@ func (g *group) pubsub() {
 		if shared == nil {
 			return nil
 		}
-		return shared.result(s.FirstClient, len(publishers.Workers), sent(ctx))
+		return shared.result(s.FirstPublisher, len(publishers.Workers), sent(ctx))
 	}
 	if s.Queue != "" || s.Warmup > 0 {
 		for _, w := range subscribers.Workers {

@@ -23,6 +23,7 @@ type group struct{ *crew.Group }
 // Run carries spec out. The report holds what was measured up to the end, also when the run ended early: then the error says
 // why, and the exit code of the command is its code. Without a report nothing was begun.
 func Run(ctx context.Context, w crew.World, spec crew.Spec) (*meter.Report, error) {
+	spec.FirstPublisher = meter.PublisherIDs()
 	g := &group{crew.NewGroup(w, &spec)}
 	prepare, err := g.plan()
 	if err != nil {
@@ -106,7 +107,9 @@ func (g *group) fill(r *meter.Report) {
 			c := w.Client(s.Kind.Covers)
 			c.Number += g.Spec.FirstClient
 			c.Agent = g.Spec.Agent
-			c.Start -= s.Opened // machines have no other moment in common
+			if c.Duration > 0 {
+				c.Start -= s.Opened // machines have no other moment in common
+			}
 			c.WireBytes, c.Delivery = w.Extra.WireBytes, w.Extra.Delivery
 			c.Denied, c.Unconfirmed = w.Extra.Denied, w.Extra.Unconfirmed
 			if w.Err != nil {
@@ -124,7 +127,7 @@ func (g *group) fill(r *meter.Report) {
 		if out.Total.Messages > 0 && out.Total.Rate == 0 {
 			r.Notes = append(r.Notes, fmt.Sprintf("%s: %s messages came at once: too few to measure a rate", s.Kind.Label, meter.Commas(out.Total.Messages)))
 		} else if d := out.Total.Duration; out.Total.Rate > 0 && d < 10*time.Millisecond {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: the measurement lasted only %s; more messages give steadier figures", s.Kind.Label, d))
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: the measurement lasted only %s; more messages give steadier figures", s.Kind.Label, meter.Brief(d)))
 		}
 		if r.Timeline == nil {
 			r.Timeline = s.Run.Timeline()

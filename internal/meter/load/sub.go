@@ -23,7 +23,7 @@ type subscriber struct {
 
 	shared     *account                   // of the members of a queue group; nil without one
 	publishers int                        // how many there are, 0 when nobody knows
-	sent       func() func(uint16) uint64 // at the end: how many each sent; nil when nobody knows
+	sent       func() func(uint32) uint64 // at the end: how many each sent; nil when nobody knows
 }
 
 func newSubscriber(w *crew.Worker) *subscriber {
@@ -92,24 +92,24 @@ func (s *subscriber) finish() {
 	if !s.spec.Stamp || s.shared != nil {
 		return
 	}
-	var sent func(uint16) uint64
+	var sent func(uint32) uint64
 	if s.sent != nil {
 		sent = s.sent()
 	}
-	d := s.tracks.result(s.spec.FirstClient, s.publishers, sent)
+	d := s.tracks.result(s.spec.FirstPublisher, s.publishers, sent)
 	s.w.Extra.Delivery = &d
 }
 
 // tracks follow the publishers by their numbers.
 type tracks struct {
-	of   map[uint16]*meter.Tracker
+	of   map[uint32]*meter.Tracker
 	last *meter.Tracker // of the publisher whose message came last: mostly the next one is its, too
-	id   uint16
+	id   uint32
 }
 
-func newTracks() tracks { return tracks{of: map[uint16]*meter.Tracker{}} }
+func newTracks() tracks { return tracks{of: map[uint32]*meter.Tracker{}} }
 
-func (ts *tracks) observe(publisher uint16, seq uint64, numbered bool) {
+func (ts *tracks) observe(publisher uint32, seq uint64, numbered bool) {
 	t := ts.last
 	if t == nil || ts.id != publisher {
 		if t = ts.of[publisher]; t == nil {
@@ -125,11 +125,11 @@ func (ts *tracks) observe(publisher uint16, seq uint64, numbered bool) {
 	}
 }
 
-// result is the account of n publishers from first on, each of which sent as many as sent says; nil: nobody knows.
-func (ts *tracks) result(first, n int, sent func(uint16) uint64) meter.Delivery {
-	for id := first; id < first+n; id++ {
-		if ts.of[uint16(id)] == nil {
-			ts.of[uint16(id)] = &meter.Tracker{} // of this one nothing came at all
+// result is the account of n publishers whose ids count from first, each of which sent as many as sent says; nil: nobody knows.
+func (ts *tracks) result(first uint32, n int, sent func(uint32) uint64) meter.Delivery {
+	for i := range n {
+		if id := meter.PublisherID(first, i); ts.of[id] == nil {
+			ts.of[id] = &meter.Tracker{} // of this one nothing came at all
 		}
 	}
 	var d meter.Delivery
@@ -149,14 +149,14 @@ type account struct {
 	tracks tracks
 }
 
-func (a *account) observe(publisher uint16, seq uint64, numbered bool) {
+func (a *account) observe(publisher uint32, seq uint64, numbered bool) {
 	a.mu.Lock()
 	a.tracks.observe(publisher, seq, numbered)
 	a.mu.Unlock()
 }
 
 // result is the account of the group. The order in which its members read says nothing about that of the messages.
-func (a *account) result(first, n int, sent func(uint16) uint64) *meter.Delivery {
+func (a *account) result(first uint32, n int, sent func(uint32) uint64) *meter.Delivery {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.tracks.result(first, n, sent)

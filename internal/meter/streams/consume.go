@@ -16,6 +16,11 @@ import (
 // defaultConsumer is the durable that a run makes for itself; one of another name has to exist.
 const defaultConsumer = "nats-bench"
 
+// heartbeat is how often the server says that it still knows of a client's pull. nats.go asks again when it misses two. It also
+// forgets to ask now and then: it looks whether it has to after each message, but not while it is still sending the last pull, and
+// on a busy machine all messages of that pull may have come by then. With its own 15 seconds such a client stood still for 30.
+const heartbeat = 500 * time.Millisecond
+
 // reader is one client that reads from a stream.
 type reader struct {
 	w    *crew.Worker
@@ -235,8 +240,11 @@ func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 		if crew.Pause(ctx, r.spec.Sleep) != nil {
 			return
 		}
-	}, jetstream.PullMaxMessages(r.share()), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+	}, jetstream.PullMaxMessages(r.share()), jetstream.PullHeartbeat(heartbeat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		r.pool.said.Store(&err)
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			r.pool.stalls.Add(1)
+		}
 		if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) {
 			end(err)
 		}

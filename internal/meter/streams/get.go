@@ -184,16 +184,18 @@ func (r *reader) kvGetWork(ctx context.Context) error {
 	}
 	r.w.Set(meter.Getting)
 	r.w.Begin(r.w.Run().Now())
+	read := r.c.Stats().InBytes
 	for i := int64(0); r.got < r.w.Share.Messages; i++ {
 		key := r.key(r.w.Share.Offset + i)
 		start := r.w.Run().Now()
-		e, err := kv.Get(ctx, key)
-		if err != nil {
+		if _, err := kv.Get(ctx, key); err != nil {
 			return fmt.Errorf("getting key '%s': %w", key, err)
 		}
 		now := r.w.Run().Now()
 		r.w.Latency(now-start, now)
-		r.take(int64(len(e.Value())))
+		all := r.c.Stats().InBytes // an entry does not tell how large the headers of the answer were
+		r.take(int64(all - read))
+		read = all
 		if err := crew.Pause(ctx, r.spec.Sleep); err != nil {
 			return err
 		}

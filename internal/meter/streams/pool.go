@@ -17,10 +17,13 @@ import (
 // there are any.
 type pool struct {
 	g     *crew.Group
-	left  atomic.Int64 // messages nobody has claimed
-	still atomic.Int64 // messages not yet counted
-	mu    sync.Mutex
+	left  atomic.Int64          // messages nobody has claimed
+	still atomic.Int64          // messages not yet counted
 	said  atomic.Pointer[error] // the latest complaint of the library
+	// stalls counts how often the library heard nothing of a pull for two heartbeats and asked again.
+	stalls atomic.Int64
+
+	mu    sync.Mutex
 	infos []func(context.Context) (*jetstream.ConsumerInfo, error)
 }
 
@@ -33,7 +36,22 @@ func (g *group) consumers(k crew.Kind, clients int, work func(*reader, context.C
 		return r.run(ctx, work)
 	})
 	g.Starved, g.Left = p.starved, p.remaining
-	return ready
+	return func(ctx context.Context, r *meter.Report) (func(), error) {
+		end, err := ready(ctx, r)
+		return func() {
+			p.note(r)
+			if end != nil {
+				end()
+			}
+		}, err
+	}
+}
+
+// note tells of clients that stood still, since it is in the rate.
+func (p *pool) note(r *meter.Report) {
+	if n := p.stalls.Load(); n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("The client library heard nothing of what it had asked for and asked again after %s, %s times: the rate contains these waits", 2*heartbeat, meter.Commas(n)))
+	}
 }
 
 // starved asks the server whether anything is left for the consumers.

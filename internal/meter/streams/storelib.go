@@ -179,14 +179,13 @@ func (o *natsStore) store(ctx context.Context) error {
 	if len(o.batch) == 0 {
 		return nil
 	}
-	var sizes int64
-	for _, m := range o.batch {
-		sizes += int64(len(m.Data) + crew.HeaderSize(m.Header))
-	}
 	bounded, cancel := context.WithTimeout(ctx, o.w.Group.World.Timeout)
 	defer cancel()
-	n := int64(len(o.batch))
+	n, sizes := int64(len(o.batch)), int64(0)
 	_, err := jetstreamext.PublishMsgBatch(bounded, o.js, o.batch)
+	for _, m := range o.batch { // with the headers that the library has put in
+		sizes += int64(len(m.Data) + crew.HeaderSize(m.Header))
+	}
 	o.batch = o.batch[:0]
 	if err != nil {
 		o.mu.Lock()
