@@ -57,7 +57,7 @@ func (f Files) Create(name string) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Draft{File: tmp, target: target}, nil
+	return &Draft{Flow: NewFlow(tmp, 0), target: target}, nil
 }
 
 // TempDir makes a private directory (0700); the caller removes it.
@@ -65,7 +65,7 @@ func (f Files) TempDir() (string, error) { return os.MkdirTemp("", "nats-") }
 
 // Draft is a file under a temporary name beside its target, mode 0600.
 type Draft struct {
-	*os.File
+	*Flow
 	target string
 	ended  bool
 }
