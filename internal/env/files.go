@@ -1,6 +1,7 @@
 package env
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,6 +55,10 @@ func (f Files) WriteFile(name string, data []byte) error {
 func (f Files) Create(name string) (*Draft, error) {
 	target := f.Path(name)
 	tmp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	var told *os.PathError
+	if errors.As(err, &told) { // the name of the draft means nothing to anybody
+		return nil, &os.PathError{Op: "create", Path: target, Err: told.Err}
+	}
 	if err != nil {
 		return nil, err
 	}
