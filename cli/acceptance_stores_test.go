@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/natskit/natskit/internal/clock"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/prompt/prompttest"
 	"github.com/natskit/natskit/internal/testkit"
@@ -156,6 +157,14 @@ func TestAcceptanceKV(t *testing.T) {
 	})
 }
 
+// hasty is a clock that goes on by a second whenever it is looked at.
+type hasty struct{ *clock.Manual }
+
+func (h hasty) Now() time.Time {
+	h.Advance(time.Second)
+	return h.Manual.Now()
+}
+
 // bucket adds a bucket of keys, each given as key=value.
 func (w *acceptance) bucket(name string, pairs ...string) {
 	w.Helper()
@@ -260,6 +269,28 @@ func TestAcceptanceObjects(t *testing.T) {
 			w.c.Stdin("x").Fails(fail.Failure, "object put B --name g", "10109")
 			w.c.OK("object del B -f")
 			w.c.Fails(fail.NotFound, "stream info OBJ_B")
+		},
+		// Of stream gaps there is no progress at all. Backups are in cli/backup, a real terminal is in nats/pty_test.go.
+		"125": func(w *acceptance) {
+			w.file("f", 1_000_000)
+			w.c.OK("object add B")
+			w.c.OK("kv add CFG")
+			w.store("ev.a", "1", "2", "3")
+			w.c.OK("stream rmm EV 2 -f")
+			for _, x := range []struct{ line, label string }{
+				{"object put B f -f", "Storing f"}, {"object get B f -O out -f", "Reading f"}, {"object get B f -O out -f --resume", "Reading f"},
+				{"stream gaps EV -f", ""}, {"kv export CFG --output o", ""},
+			} {
+				r := w.c.OK(x.line)
+				if strings.ContainsAny(r.Out+r.Err, "\r\x1b█░") || x.label != "" && strings.Contains(r.Err, x.label) {
+					w.Errorf("%s into pipes: %q %q", x.line, r.Out, r.Err)
+				}
+				onTTY := w.c.TTY(100).Clock(hasty{clock.NewManual(time.Now())})
+				w.contains(x.line+" on a terminal", onTTY.OK(x.line).Err, x.label)
+				if !strings.HasPrefix(x.line, "stream") && !strings.HasPrefix(x.line, "kv") {
+					w.equal("label with --no-progress", strings.Contains(onTTY.OK(x.line+" --no-progress").Err, x.label), false)
+				}
+			}
 		},
 	})
 }
