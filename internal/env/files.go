@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Files is the file system as commands see it: relative paths are below Dir, and "-" is standard input.
@@ -54,6 +55,9 @@ func (f Files) WriteFile(name string, data []byte) error {
 // Create begins a file that appears under its name only when it is whole. The caller must end with Commit or Discard.
 func (f Files) Create(name string) (*Draft, error) {
 	target := f.Path(name)
+	if info, err := os.Stat(target); err == nil && info.IsDir() { // said before the work, not after it
+		return nil, &os.PathError{Op: "create", Path: target, Err: syscall.EISDIR}
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
 	var told *os.PathError
 	if errors.As(err, &told) { // the name of the draft means nothing to anybody
