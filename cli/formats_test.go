@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/natskit/natskit/internal/command"
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/testkit"
 	"github.com/natskit/natskit/internal/testkit/clitest"
 )
 
@@ -128,4 +131,35 @@ func anything(out string) error {
 		return errors.New("nothing is printed")
 	}
 	return nil
+}
+
+// TestFeedsSpeakJSON runs each verb of those groups that shows things as they come, and wants one document a line.
+func TestFeedsSpeakJSON(t *testing.T) {
+	t.Parallel()
+	groups := strings.Fields("stream kv object counter account") // events have cases 109 and 110
+	seen := 0
+	for path, d := range described() {
+		if d.Effect != command.Reads || d.Output != command.Feed || !slices.Contains(groups, d.Path[0]) {
+			continue
+		}
+		i := slices.IndexFunc(d.Examples, func(x command.Example) bool { return formatless(x.Line) })
+		if i < 0 {
+			t.Errorf("%s has no example without a format", path)
+			continue
+		}
+		seen++
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			c, line, stdin := stage(t, d, d.Examples[i])
+			run := c.Stdin(stdin).Start(line + " --json")
+			testkit.Eventually(t, time.Minute, "a line on stdout", func() bool { return strings.Contains(run.Out(), "\n") })
+			r := run.Interrupt()
+			if err := documents(r.Out); err != nil || r.Code != fail.OK {
+				t.Errorf("%d, %v\n%s", r.Code, err, r.Err)
+			}
+		})
+	}
+	if seen < 4 {
+		t.Errorf("only %d verbs were tried", seen)
+	}
 }

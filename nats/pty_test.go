@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +18,20 @@ import (
 
 // terminal runs nats on a real terminal of 80 by 30, in a home of its own.
 func terminal(t *testing.T, url string, args ...string) *ptytest.Terminal {
+	t.Helper()
+	return ptytest.Start(t, command(t, url, args...), 80, 30)
+}
+
+// terminalLine lets sh run a line on such a terminal, in which nats is the program.
+func terminalLine(t *testing.T, url, line string) *ptytest.Terminal {
+	t.Helper()
+	cmd := command(t, url)
+	sh := exec.Command("/bin/sh", "-c", line)
+	sh.Dir, sh.Env = cmd.Dir, append(cmd.Env, "PATH="+cmd.Dir+":"+os.Getenv("PATH"))
+	return ptytest.Start(t, sh, 80, 30)
+}
+
+func command(t *testing.T, url string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -30,7 +45,7 @@ func terminal(t *testing.T, url string, args ...string) *ptytest.Terminal {
 	cmd := exec.Command(link, args...)
 	cmd.Dir = home
 	cmd.Env = []string{"HOME=" + home, "TERM=xterm", "PATH=" + os.Getenv("PATH"), "NATS_URL=" + url}
-	return ptytest.Start(t, cmd, 80, 30)
+	return cmd
 }
 
 func TestTerminalQuestions(t *testing.T) {
@@ -72,6 +87,53 @@ func TestTerminalDeclineAndInterrupt(t *testing.T) {
 	}
 	if got := testkit.State(t, srv.JS(), "S"); got.Msgs != 3 {
 		t.Errorf("%d messages are left", got.Msgs)
+	}
+}
+
+// Progress is drawn while bytes come, and is gone at the end; what is piped away holds nothing of it.
+func TestTerminalProgress(t *testing.T) {
+	srv := testkit.Server(t)
+	testkit.Objects(t, srv.JS(), jetstream.ObjectStoreConfig{Bucket: "B"})
+	home := t.TempDir()
+	fifo := home + "/fifo"
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	term := terminalLine(t, srv.URL(), "nats object put B --name big <"+fifo+" >"+home+"/out")
+	in, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan struct{})
+	written := make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-seen:
+				written <- in.Close()
+				return
+			default:
+				if _, err := in.Write(make([]byte, 64<<10)); err != nil {
+					written <- err
+					return
+				}
+			}
+		}
+	}()
+	term.Expect("Storing big", 30*time.Second)
+	close(seen)
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if code := term.Wait(30 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if screen := term.Screen(); strings.Contains(screen, "Storing") {
+		t.Errorf("the progress is still there: %q", screen)
+	}
+	out, err := os.ReadFile(home + "/out")
+	if err != nil || !strings.HasPrefix(string(out), "Object information for B > big\n") || strings.ContainsAny(string(out), "\r\x1b") {
+		t.Errorf("stdout %q, %v", out, err)
 	}
 }
 

@@ -36,8 +36,8 @@ func Command() command.Node {
 					Nodes: func() []command.Node { return []command.Node{connectionsVerb(), statisticsVerb()} },
 				},
 				tlsVerb(),
-				backupcmd.Account(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup account"}),
-				backupcmd.RestoreAccount(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore account"}),
+				backupcmd.Account(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "backup account"}),
+				backupcmd.RestoreAccount(command.Meta{Name: "restore", Hidden: true, Instead: "backup restore account"}),
 			}
 		},
 	}

@@ -18,7 +18,7 @@ func TestBackupAndRestore(t *testing.T) {
 	testkit.Store(t, srv.JS(), "orders", 3, "x")
 	c := clitest.New(t, Command()).Server(srv.URL())
 	r := c.OK("account backup A -f")
-	if !strings.Contains(r.Out, "ORDERS") || !strings.Contains(r.Err, "nats backup account") {
+	if !strings.Contains(r.Out, "ORDERS") || !strings.Contains(r.Err, "deprecated, use nats backup account\n") {
 		t.Errorf("%+v", r)
 	}
 	if r := c.OK("account snapshot A -f"); !strings.Contains(r.Out, "up to date") {
@@ -28,7 +28,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = c.OK("account restore A")
-	if !strings.Contains(r.Out, "restored") || !strings.Contains(r.Err, "nats backup restore account") {
+	if !strings.Contains(r.Out, "restored") || !strings.Contains(r.Err, "deprecated, use nats backup restore account\n") {
 		t.Errorf("%+v", r)
 	}
 	if got := testkit.State(t, srv.JS(), "ORDERS").Msgs; got != 3 {

@@ -85,14 +85,18 @@ func runGet(ctx context.Context, e *env.Env, o getOptions) error {
 				out = append(out, newCount(one))
 			}
 		}
+		what := "counters not initialized for subjects"
+		if len(missing) == 1 {
+			what = "counter not initialized for subject"
+		}
 		if len(out) == 0 {
-			return fail.NotFoundf("counters not initialized for subjects: %s", strings.Join(missing, ", "))
+			return fail.NotFoundf("%s: %s", what, strings.Join(missing, ", "))
 		}
 		if err := e.Out.Print(out); err != nil {
 			return err
 		}
 		if len(missing) > 0 {
-			return fail.Partialf("counters not initialized for subjects: %s", strings.Join(missing, ", "))
+			return fail.Partialf("%s: %s", what, strings.Join(missing, ", "))
 		}
 		return nil
 	})

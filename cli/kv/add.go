@@ -2,12 +2,14 @@ package kv
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/choria-io/fisk"
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
+	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/flagval"
 	"github.com/natskit/natskit/internal/store"
 	"github.com/natskit/natskit/internal/storecmd"
@@ -20,11 +22,13 @@ type settings struct {
 
 	description                             string
 	history, replicas, maxValue, maxBytes   int64
+	maxConsumers                            int64
 	ttl, markerTTL                          time.Duration
 	compress                                bool
 	hasDescription, hasHistory, hasReplicas bool
 	hasMaxValue, hasMaxBytes, hasTTL        bool
 	hasMarkerTTL, hasCompress               bool
+	hasMaxConsumers                         bool
 }
 
 // bind declares the flags that add and edit share.
@@ -38,6 +42,8 @@ func (s *settings) bind(c *fisk.CmdClause) {
 	c.Flag("replicas", "On how many servers the bucket is stored").Default("1").IsSetByUser(&s.hasReplicas).SetValue(flagval.NewInt64(&s.replicas).Min(1).Max(5))
 	c.Flag("max-value-size", "Largest value; -1 is unlimited").PlaceHolder("BYTES").IsSetByUser(&s.hasMaxValue).SetValue(flagval.NewBytes(&s.maxValue).Unlimited())
 	c.Flag("max-bucket-size", "Largest size of the bucket; -1 is unlimited").PlaceHolder("BYTES").IsSetByUser(&s.hasMaxBytes).SetValue(flagval.NewBytes(&s.maxBytes).Unlimited())
+	c.Flag("max-consumers", "How many watchers and other readers there may be at a time; -1 leaves it to the server, which allows 1,000 unless told otherwise").
+		PlaceHolder("COUNT").IsSetByUser(&s.hasMaxConsumers).SetValue(flagval.NewInt64(&s.maxConsumers).Min(-1).Max(math.MaxInt32))
 	c.Flag("tags", "Place the bucket on servers with this tag").StringsVar(&s.Tags)
 	c.Flag("cluster", "Place the bucket in this cluster").StringVar(&s.Cluster)
 	c.Flag("compress", "Compress what is stored").IsSetByUser(&s.hasCompress).BoolVar(&s.compress)
@@ -58,6 +64,10 @@ func (s *settings) given() error {
 	storecmd.Given(&s.Replicas, s.hasReplicas, &s.replicas)
 	storecmd.Given(&s.MaxValueSize, s.hasMaxValue, &s.maxValue)
 	storecmd.Given(&s.MaxBytes, s.hasMaxBytes, &s.maxBytes)
+	if s.hasMaxConsumers && s.maxConsumers == 0 {
+		return fail.Usagef("--max-consumers: 0 would let nobody read; -1 leaves it to the server")
+	}
+	storecmd.Given(&s.MaxConsumers, s.hasMaxConsumers, &s.maxConsumers)
 	storecmd.Given(&s.TTL, s.hasTTL, &s.ttl)
 	storecmd.Given(&s.MarkerTTL, s.hasMarkerTTL, &s.markerTTL)
 	storecmd.Given(&s.Compress, s.hasCompress, &s.compress)

@@ -29,7 +29,15 @@ func TestAdd(t *testing.T) {
 	c.Fails(fail.Failure, "kv add CFG --history 2", "nats: bucket name already in use: CFG", "err_code=10058 description=stream name already in use")
 	says(t, c.OK("kv add SRC --source CFG --source FULL").Out, "Sources Information:", "Source Bucket: CFG", "Source Bucket: FULL")
 	says(t, c.OK("kv add M --mirror FULL --json").Out, `"mirror": {`, `"bucket": "FULL"`, `"active": -1`)
+	c.OK("kv add ONE --max-consumers 1")
+	c.OK("kv put ONE a 1")
+	w := c.Start("kv watch ONE").Says("going on with changes")
+	c.Fails(fail.Failure, "kv watch ONE", "maximum consumers limit reached")
+	w.Interrupt()
+	equal(t, c.OK("kv info ONE --jq .max_consumers").Out, "1\n")
+	equal(t, c.OK("kv info CFG --jq .max_consumers").Out, "-1\n")
 	for line, what := range map[string]string{
+		"kv add B --max-consumers 0":     "max-consumers",
 		"kv add B --history 65":          "history",
 		"kv add B --history 0":           "history",
 		"kv add B --max-value-size 3GB":  "max-value-size",

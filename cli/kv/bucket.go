@@ -13,7 +13,8 @@ import (
 	"github.com/natskit/natskit/internal/store"
 )
 
-// bucketInfo is configuration and state of a bucket. Sizes are bytes, -1 unlimited; durations are nanoseconds as the server
+// bucketInfo is configuration and state of a bucket. Sizes are bytes, -1 unlimited; max_consumers -1 is the server's
+// own limit; durations are nanoseconds as the server
 // gives them; values counts revisions and markers, keys the keys that have either.
 type bucketInfo struct {
 	Bucket       string                 `json:"bucket"`
@@ -27,6 +28,7 @@ type bucketInfo struct {
 	History      int64                  `json:"history"`
 	MaxBytes     int64                  `json:"max_bytes"`
 	MaxValueSize int32                  `json:"max_value_size"`
+	MaxConsumers int                    `json:"max_consumers"`
 	MaxAge       time.Duration          `json:"max_age"`
 	KeyTTL       bool                   `json:"allow_msg_ttl"`
 	MarkerTTL    time.Duration          `json:"subject_delete_marker_ttl"`
@@ -56,7 +58,7 @@ func newBucketInfo(i *jetstream.StreamInfo) bucketInfo {
 	out := bucketInfo{
 		Bucket: strings.TrimPrefix(cfg.Name, bucketPrefix), Stream: cfg.Name, Description: cfg.Description, Created: i.Created,
 		Values: i.State.Msgs, Keys: i.State.NumSubjects, Bytes: i.State.Bytes, History: cfg.MaxMsgsPerSubject, MaxBytes: cfg.MaxBytes,
-		MaxValueSize: cfg.MaxMsgSize, MaxAge: cfg.MaxAge, KeyTTL: cfg.AllowMsgTTL, MarkerTTL: cfg.SubjectDeleteMarkerTTL,
+		MaxValueSize: cfg.MaxMsgSize, MaxConsumers: cfg.MaxConsumers, MaxAge: cfg.MaxAge, KeyTTL: cfg.AllowMsgTTL, MarkerTTL: cfg.SubjectDeleteMarkerTTL,
 		Storage: cfg.Storage, Compressed: cfg.Compression != jetstream.NoCompression, Replicas: cfg.Replicas, Placement: cfg.Placement,
 		Republish: cfg.RePublish, Metadata: store.UserMetadata(cfg.Metadata), Cluster: i.Cluster,
 	}
@@ -109,6 +111,7 @@ func (b bucketInfo) View(p *render.Page) {
 	p.Field("Bucket Size", render.Bytes(b.Bytes))
 	p.Field("Maximum Bucket Size", render.BytesLimit(b.MaxBytes))
 	p.Field("Maximum Value Size", render.BytesLimit(b.MaxValueSize))
+	p.FieldIf(b.MaxConsumers > 0, "Maximum Consumers", render.Count(b.MaxConsumers))
 	p.Field("Maximum Age", render.SpanLimit(b.MaxAge))
 	p.Field("JetStream Stream", b.Stream)
 	p.Field("Storage", b.Storage.String())

@@ -20,6 +20,11 @@ func TestHistory(t *testing.T) {
 	out := c.OK("kv history CFG a").Out
 	says(t, out, "History for CFG > a", "│ Key │ Revision │ Op     │ Created             │ Length │ Value │", "│ a   │        1 │ PUT    │ 20", "│ 2      │ v1    │", "│ a   │        3 │ DELETE │ 20", "│ 0      │       │")
 	equal(t, c.OK(`kv history CFG '*' --jq '.[] | .key + " " + .op'`).Out, "a PUT\na PUT\na DELETE\nb PUT\n")
+	c.Stdin("\xff\x00\n").OK("kv put CFG bin")
+	says(t, c.OK("kv history CFG bin").Out, `│ \xff\x00\n │`)
+	if out := c.OK("kv history CFG bin --format csv").Out; !strings.HasSuffix(out, ",3,\"\xff\x00\n\"\n") {
+		t.Errorf("%q", out)
+	}
 	c.Fails(fail.NotFound, "kv history CFG nokey", "key not found")
 	c.Fails(fail.NotFound, "kv history CFG 'no.*'", "no.*")
 	wantNoConsumers(t, srv, "KV_CFG")

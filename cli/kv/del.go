@@ -132,7 +132,7 @@ func (o *removal) runOne(ctx context.Context, e *env.Env, b *store.Bucket) error
 	}
 	rev, err := b.Remove(ctx, key, o.op, write)
 	if err != nil {
-		return err
+		return hintTTL(o.bucket, err)
 	}
 	out.Keys, out.Revision = 1, rev
 	return e.Out.Print(out)

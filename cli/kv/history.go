@@ -77,6 +77,10 @@ func (h history) View(p *render.Page) {
 	t := p.Table(title, render.Column{Name: "Key"}, render.Column{Name: "Revision", Align: render.Right}, render.Column{Name: "Op"},
 		render.Column{Name: "Created"}, render.Column{Name: "Length"}, render.Column{Name: "Value", Elide: render.End})
 	for _, e := range h {
-		t.Row(e.Key, exact(e.Revision), string(e.Op), render.At(e.Created), render.Count(e.Size), cellValue(e.raw, p.Options().Wide))
+		value := cellValue(e.raw, false)
+		if p.Options().Wide {
+			value = rowValue(e, p.Options().Kind)
+		}
+		t.Row(e.Key, exact(e.Revision), string(e.Op), render.At(e.Created), render.Count(e.Size), value)
 	}
 }

@@ -79,6 +79,10 @@ func (r imported) View(p *render.Page) {
 	}
 	p.Line("%s", render.Bad(plural(r.Failures.Count, "line failed", "lines failed")))
 	for _, f := range r.Failures.Listed {
+		if f.Key == "" {
+			p.Line("  line %d: %s", f.Line, f.Error)
+			continue
+		}
 		p.Line("  line %d: %s: %s", f.Line, f.Key, f.Error)
 	}
 	if more := r.Failures.Count - uint64(len(r.Failures.Listed)); more > 0 {

@@ -2,10 +2,12 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/choria-io/fisk"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/command"
 	"github.com/natskit/natskit/internal/env"
@@ -103,13 +105,25 @@ func (o valueOptions) store(ctx context.Context, e *env.Env, write func(context.
 		}
 		rev, err := write(ctx, b, value)
 		if err != nil || o.quiet {
-			return err
+			return hintTTL(o.bucket, err)
 		}
 		if !e.Out.Machine() {
 			e.Say("Stored revision %d of %s > %s", rev, o.bucket, o.key)
 		}
 		return e.Out.Print(receipt{Bucket: o.bucket, Key: o.key, Revision: rev, Size: len(value), TTL: o.ttl, shown: o.shown()})
 	})
+}
+
+// ttlDisabled is the server's word that values of a stream have no TTL of their own.
+const ttlDisabled jetstream.ErrorCode = 10166
+
+// hintTTL tells how a bucket comes to take TTLs, if that is what err is about.
+func hintTTL(bucket string, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == ttlDisabled {
+		return fail.Hint(err, "nats kv edit %s --marker-ttl 1m lets values and markers of the bucket have one", bucket)
+	}
+	return err
 }
 
 type putOptions struct{ valueOptions }

@@ -37,6 +37,10 @@ func TestEdit(t *testing.T) {
 	says(t, c.OK("kv edit B --history 3").Err, "No difference")
 	says(t, c.OK("kv edit B --ttl 0").Out, "Maximum Age: unlimited")
 	says(t, c.OK("kv edit B --max-bucket-size=-1 --max-value-size 1KB").Out, "Maximum Bucket Size: unlimited", "Maximum Value Size: 1.0 KiB")
+	says(t, c.OK("kv edit B --max-consumers 5").Out, "Maximum Consumers: 5")
+	if n := config(t, srv, "KV_B").MaxConsumers; n != 5 {
+		t.Errorf("%d consumers are allowed", n)
+	}
 	r = c.Fails(fail.Failure, "kv edit B --description new --dry-run")
 	equal(t, r.Out, "- description: \"d\"\n+ description: \"new\"\n")
 	if config(t, srv, "KV_B").Description != "d" {

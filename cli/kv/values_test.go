@@ -103,7 +103,9 @@ func TestPutWithATTL(t *testing.T) {
 	_, c := with(t, "kv add CFG", "kv add TTL --marker-ttl 1m")
 	c.OK("kv put TTL a v --ttl 1h")
 	says(t, c.OK("kv get TTL a --json").Out, `"ttl": "1h0m0s"`)
-	c.Fails(fail.Failure, "kv put CFG a v --ttl 1h", "10166")
+	c.Fails(fail.Failure, "kv put CFG a v --ttl 1h", "10166", "nats: hint: nats kv edit CFG --marker-ttl 1m lets")
+	c.OK("kv edit CFG --marker-ttl 1m")
+	c.OK("kv put CFG a v --ttl 1h")
 }
 
 func TestEntryViews(t *testing.T) {

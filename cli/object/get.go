@@ -202,7 +202,7 @@ func resume(ctx context.Context, b *store.Objects, info *store.ObjectInfo, targe
 			return err
 		}
 	}
-	err = b.Read(ctx, info, part, f)
+	err = b.Read(ctx, info, env.NewFlow(part, st.Size()), f)
 	if errors.Is(err, store.ErrCannotResume) { // the machine went down in the middle of a write, say
 		if err := part.Truncate(0); err != nil {
 			return err
@@ -211,7 +211,7 @@ func resume(ctx context.Context, b *store.Objects, info *store.ObjectInfo, targe
 			return err
 		}
 		f.Have = nil
-		err = b.Read(ctx, info, part, f)
+		err = b.Read(ctx, info, env.NewFlow(part, 0), f)
 	}
 	if err != nil {
 		return fail.Hint(fmt.Errorf("%w; what came is in %s", err, name), "the same command goes on behind it")

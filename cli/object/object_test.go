@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -116,6 +118,7 @@ func TestPutAndGet(t *testing.T) {
 	c.Answers(prompttest.None()).Fails(fail.Usage, "object get B dir/file.bin -O out", "--force")
 	c.OK("object get B dir/file.bin -O out -f")
 	c.Fails(fail.NotFound, "object get B nope", "object not found")
+	c.Fails(fail.NotFound, "object get B dir/file.bin -O no/such/dir", "create "+c.Path("no/such/dir")+": ")
 	c.Fails(fail.NotFound, "object get NOPE f", "bucket not found")
 	c.OK("object put B dir/file.bin --base-name --chunk-size 1000")
 	says(t, c.OK("object info B file.bin --format wide").Out, "Chunk Size: 1000 B", "Chunks: 300")
@@ -135,6 +138,7 @@ func TestPutFromStdinAndItsName(t *testing.T) {
 	says(t, c.Stdin("y").OK("object put B - --name small.txt -f").Out, "Description: txt", "X: y", "k: v", "Size: 1 B")
 	c.Fails(fail.NotFound, "object put B nofile.txt", "nofile.txt")
 	c.Fails(fail.Usage, "object put B .", "directory")
+	c.Stdin("x").Fails(fail.Usage, "object put B '' --name unset", "is empty")
 	c.Stdin("").OK("object put B --name empty")
 	equal(t, c.OK("object get B empty -O -").Out, "")
 }
@@ -259,7 +263,10 @@ func TestDelSealAndLs(t *testing.T) {
 	c.Fails(fail.NotFound, "object info B bb", "object not found", "did you mean b?")
 	c.Answers(prompttest.None()).Fails(fail.Usage, "object seal B", "--force")
 	says(t, c.OK("object seal B -f").Out, "B has been sealed\n", "Sealed: true")
-	c.Stdin("x").Fails(fail.Failure, "object put B --name x", "10109")
+	r := c.StdinFrom(iotest.ErrReader(errors.New("it was read"))).Fails(fail.Failure, "object put B --name b", "10109")
+	if strings.Count(r.Err, "\n") != 1 {
+		t.Errorf("%s", r.Err)
+	}
 	says(t, c.OK("object rm B --dry-run").Out, "Would delete bucket B, ")
 	equal(t, c.OK("object rm B -f").Out, "")
 	c.Fails(fail.NotFound, "object rm B -f", "bucket not found")

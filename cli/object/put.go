@@ -28,6 +28,7 @@ import (
 
 type putOptions struct {
 	bucket, file   string
+	given          bool // a file was named
 	name           string
 	base           bool
 	description    string
@@ -54,7 +55,7 @@ func putVerb() command.Node {
 		},
 		Bind: func(c *fisk.CmdClause, o *putOptions) {
 			c.Arg("bucket", "The bucket").Required().StringVar(&o.bucket)
-			c.Arg("file", "The file to store; - is standard input").StringVar(&o.file)
+			c.Arg("file", "The file to store; - is standard input").IsSetByUser(&o.given).StringVar(&o.file)
 			c.Flag("name", "Name of the object").StringVar(&o.name)
 			c.Flag("base-name", "Name the object by the last part of the path").UnNegatableBoolVar(&o.base)
 			c.Flag("description", "What the object is").IsSetByUser(&o.hasDescription).StringVar(&o.description)
@@ -69,6 +70,8 @@ func putVerb() command.Node {
 			switch {
 			case o.chunk < 0 || o.chunk > 64<<20:
 				return fail.Usagef("--chunk-size: %d is not between 1 and %d", o.chunk, 64<<20)
+			case o.given && o.file == "": // a script's variable that nobody set
+				return fail.Usagef("the name of the file is empty; - is standard input")
 			case o.recursive && o.fromStdin():
 				return fail.Usagef("--recursive needs a directory")
 			case o.fromStdin() && o.name == "":
@@ -159,6 +162,9 @@ func runPut(ctx context.Context, e *env.Env, o putOptions) error {
 		}
 	}
 	return onBucket(ctx, e, o.bucket, func(ctx context.Context, b *store.Objects) error {
+		if b.Info().Config.Sealed { // before anything is asked, read or sent
+			return fail.Newf(fail.Failure, "object bucket %s: invalid operation on sealed stream (10109): nothing can be stored in it", b.Name)
+		}
 		if !o.recursive {
 			info, err := putOne(ctx, e, b, o)
 			if err != nil {

@@ -1,10 +1,12 @@
 package env
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Files is the file system as commands see it: relative paths are below Dir, and "-" is standard input.
@@ -53,11 +55,18 @@ func (f Files) WriteFile(name string, data []byte) error {
 // Create begins a file that appears under its name only when it is whole. The caller must end with Commit or Discard.
 func (f Files) Create(name string) (*Draft, error) {
 	target := f.Path(name)
+	if info, err := os.Stat(target); err == nil && info.IsDir() { // said before the work, not after it
+		return nil, &os.PathError{Op: "create", Path: target, Err: syscall.EISDIR}
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
+	var told *os.PathError
+	if errors.As(err, &told) { // the name of the draft means nothing to anybody
+		return nil, &os.PathError{Op: "create", Path: target, Err: told.Err}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Draft{File: tmp, target: target}, nil
+	return &Draft{Flow: NewFlow(tmp, 0), target: target}, nil
 }
 
 // TempDir makes a private directory (0700); the caller removes it.
@@ -65,7 +74,7 @@ func (f Files) TempDir() (string, error) { return os.MkdirTemp("", "nats-") }
 
 // Draft is a file under a temporary name beside its target, mode 0600.
 type Draft struct {
-	*os.File
+	*Flow
 	target string
 	ended  bool
 }

@@ -22,6 +22,7 @@ type KVSettings struct {
 	Replicas     *int64
 	MaxValueSize *int64
 	MaxBytes     *int64
+	MaxConsumers *int64 // watchers and other readers at a time; -1 leaves it to the server
 	Tags         []string
 	Cluster      string
 	Compress     *bool
@@ -94,6 +95,9 @@ func (s KVSettings) stream(bucket string) (jetstream.StreamConfig, error) {
 	}
 	value(&cfg.MaxMsgsPerSubject, s.History)
 	value(&cfg.MaxBytes, s.MaxBytes)
+	if s.MaxConsumers != nil {
+		cfg.MaxConsumers = int(*s.MaxConsumers)
+	}
 	if s.Description != nil {
 		cfg.Description = *s.Description
 	}
@@ -219,6 +223,11 @@ func (c *Client) EditKV(ctx context.Context, bucket string, s KVSettings) (*Draf
 	}
 	if s.History != nil {
 		if err := d.set("max_msgs_per_subject", *s.History); err != nil {
+			return nil, err
+		}
+	}
+	if s.MaxConsumers != nil {
+		if err := d.set("max_consumers", *s.MaxConsumers); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -51,10 +53,14 @@ func (r *recordReader) read(line []byte) (record, []byte, error) {
 // decodeRecord reads any spelling of a record and says what is wrong with a line that is none.
 func decodeRecord(line []byte) (record, []byte, error) {
 	var rec record
+	line = bytes.TrimPrefix(line, []byte("\uFEFF")) // editors put it before the first line
+	if !utf8.Valid(line) {                          // encoding/json would put other characters in the place of such bytes
+		return rec, nil, errors.New("the line is not UTF-8 text: values that are none go into \"value_b64\"")
+	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&rec); err != nil {
-		return rec, nil, err
+		return rec, nil, recordError(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return rec, nil, errors.New("more text stands behind the entry")
@@ -81,6 +87,23 @@ func decodeRecord(line []byte) (record, []byte, error) {
 		return rec, []byte(*rec.Value), nil
 	}
 	return rec, nil, errors.New(`neither "value" nor "value_b64" is given`)
+}
+
+// recordError says what encoding/json found in words about the line instead of our types.
+func recordError(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("an object with a key and a value is wanted, not JSON of the type %s", kind.Value)
+	case errors.As(err, &kind) && kind.Type.Kind() == reflect.String:
+		return fmt.Errorf("%q must be text in quotes, not of the type %s", kind.Field, kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%q cannot be of the type %s", kind.Field, kind.Value)
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("there is no field %s in entries", field)
+	}
+	return fmt.Errorf("this is no JSON: %w", err)
 }
 
 // fields of a record that plain knows, as bits of those it has seen.

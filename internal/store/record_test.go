@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -61,5 +62,25 @@ func TestLinesOfAnImportAreWhole(t *testing.T) {
 	var r recordReader
 	if _, _, err := r.read([]byte(`{"key":"a","value":"b"} {"key":"c"}`)); err == nil {
 		t.Error("two entries in a line were read as one")
+	}
+}
+
+func TestRecordsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	var r recordReader
+	for line, want := range map[string]string{
+		"{\"key\":\"a\",\"value\":\"\xff\"}": "is not UTF-8 text: values that are none go into \"value_b64\"",
+		`{"key":"a","value":5}`:              `"value" must be text in quotes, not of the type number`,
+		`{"key":"a","value":"b","delta":-1}`: `"delta" cannot be of the type number -1`,
+		`[]`:                                 "an object with a key and a value is wanted, not JSON of the type array",
+		`{"key":"a","value":"b","other":1}`:  `there is no field "other" in entries`,
+		`key,value`:                          "this is no JSON: ",
+	} {
+		if _, _, err := r.read([]byte(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+	if rec, value, err := r.read([]byte("\uFEFF" + `{"key":"a","value":"b"}`)); err != nil || rec.Key != "a" || string(value) != "b" {
+		t.Errorf("behind a byte order mark: %+v %q %v", rec, value, err)
 	}
 }
