@@ -84,15 +84,17 @@ func (l *subjectList) add(subject string, n uint64) {
 	l.rows = append(l.rows, subjectRow{unsafe.String(unsafe.SliceData(text), len(text)), n}) // these bytes are not written to again
 }
 
-// arrange sorts by name, or by messages with the most first; equal counts are in the order of names.
+// arrange sorts by name, or by messages with the most first; equal counts are in the order of names. A subject that is there twice
+// since it changed while the list was made is left with its larger count, unless nothing is sorted.
 func (l *subjectList) arrange(by string, reverse bool) {
-	byName := func(a, b subjectRow) int { return cmp.Compare(a.subject, b.subject) }
-	order := byName
-	if by == "messages" || by == "count" {
-		order = func(a, b subjectRow) int { return cmp.Or(cmp.Compare(b.count, a.count), byName(a, b)) }
-	}
 	if by != unsorted {
-		slices.SortFunc(l.rows, order)
+		slices.SortFunc(l.rows, func(a, b subjectRow) int {
+			return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(b.count, a.count))
+		})
+		l.rows = slices.CompactFunc(l.rows, func(a, b subjectRow) bool { return a.subject == b.subject })
+	}
+	if by == "messages" || by == "count" {
+		slices.SortStableFunc(l.rows, func(a, b subjectRow) int { return cmp.Compare(b.count, a.count) })
 	}
 	if reverse {
 		slices.Reverse(l.rows)
@@ -182,7 +184,7 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 	if err != nil {
 		return err
 	}
-	lister := &subjects.Lister{Client: c, JetStream: s, Allowed: e.Nats.Allowed, Names: o.names}
+	lister := &subjects.Lister{Client: c, JetStream: s, Allowed: e.Nats.Allowed, Names: o.names, Twice: o.sort != unsorted}
 	l := &subjectList{stream: name, filter: o.filter, names: o.names}
 	var out *subjectWriter
 	if kind := e.Out.Format().Kind; !e.IO.OutTTY && (kind == render.JSON || kind == render.Text || kind == render.Wide) {

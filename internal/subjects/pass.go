@@ -30,6 +30,7 @@ type pass struct {
 	// What take alone touches, which is called for one message after the other.
 	delivered uint64 // the consumer's own count
 	late      uint64 // messages that were stored since the pass began
+	doubtful  bool   // what comes may have been told before
 	over      bool
 
 	done chan error
@@ -86,6 +87,7 @@ func (p *pass) run(ctx context.Context) error {
 	err = p.wait(ctx, watched, consumer)
 	cc.Stop()
 	<-cc.Closed()
+	p.doubtful = true
 	return err
 }
 
@@ -151,12 +153,39 @@ func (p *pass) take(m jetstream.Msg) {
 func (p *pass) hand(subject string, seq uint64) error {
 	if seq > p.stream.State.LastSeq {
 		p.late++
+		p.doubtful = true
 	}
-	if (p.late > 0 || p.seen.later != nil) && p.seen.has(subject) {
+	return p.once(subject, 1)
+}
+
+// once tells a subject unless it was told before.
+func (p *pass) once(subject string, messages uint64) error {
+	if p.doubtful && p.seen.has(subject) {
 		return nil
 	}
 	p.seen.add(subject)
-	return p.each(subject, 1)
+	return p.each(subject, messages)
+}
+
+// firstPage tells subjects until a page is full; done says that these are all.
+func (p *pass) firstPage(ctx context.Context, total func(int)) (done bool, err error) {
+	all, n, limit := 0, 0, cmp.Or(p.lister.Few, pageSize)
+	err = p.lister.Client.Subjects(ctx, p.stream.StreamInfo.Config.Name, p.filter, func(count int) {
+		all = count
+		if total != nil {
+			total(count)
+		}
+	}, func(subject string, messages uint64) error {
+		switch n++; {
+		case all <= limit:
+			return p.each(subject, messages)
+		case n > limit:
+			return js.ErrStop
+		}
+		return p.once(subject, messages)
+	})
+	p.doubtful = true
+	return all <= limit, err
 }
 
 func (p *pass) end(err error) {

@@ -8,6 +8,7 @@ import (
 // set tells which subjects were listed. It keeps eight bytes for each: two of a million subjects have the same once in thirty
 // million listings. It is rarely asked, and then put in order.
 type set struct {
+	full  bool // nothing is added any more
 	seed  maphash.Seed
 	first []uint64            // sorted after the first question
 	later map[uint64]struct{} // added since; nil before the first question
@@ -27,7 +28,10 @@ func (s *set) sum(subject string) uint64 {
 }
 
 func (s *set) add(subject string) {
-	if s.later == nil {
+	switch {
+	case s.full:
+		return
+	case s.later == nil:
 		s.first = append(s.first, s.sum(subject))
 		return
 	}
@@ -43,6 +47,9 @@ func (s *set) add(subject string) {
 }
 
 func (s *set) has(subject string) bool {
+	if len(s.first) == 0 && len(s.later) == 0 {
+		return false
+	}
 	if s.later == nil {
 		slices.Sort(s.first)
 		s.later = map[uint64]struct{}{}

@@ -29,14 +29,16 @@ type Lister struct {
 	Allowed func(context.Context) (context.Context, context.CancelFunc)
 	// Names says that counts are not looked at; they may be too small then.
 	Names bool
+	// Twice says that a subject may be told twice, when it changes meanwhile; not to remember them spares memory.
+	Twice bool
 	// Few is the number of subjects up to which they are asked for in pages, 0 for the usual one.
 	Few int
 
 	ahead int // messages on their way at a time, 0 for the usual number
 }
 
-// Each calls each for the subjects of the stream that match filter, with their message counts, each subject once, in no order that
-// counts. total, which may be nil, is told first how many there may be. An error of each ends the listing.
+// Each calls each for the subjects of the stream that match filter, with their message counts, each subject once but for Twice, in no
+// order that counts. total, which may be nil, is told first how many there may be. An error of each ends the listing.
 func (l *Lister) Each(ctx context.Context, stream, filter string, total func(int), each func(subject string, messages uint64) error) error {
 	s, err := l.Client.Info(ctx, stream)
 	if err != nil {
@@ -47,51 +49,26 @@ func (l *Lister) Each(ctx context.Context, stream, filter string, total func(int
 	if s.StreamInfo.Config.Retention != api.LimitsPolicy || st.NumSubjects <= limit || !l.Names && uint64(st.NumSubjects) != st.Msgs {
 		return l.Client.Subjects(ctx, stream, filter, total, each)
 	}
-	seen := &set{}
-	once := func(subject string, messages uint64) error {
-		if seen.has(subject) {
-			return nil
-		}
-		seen.add(subject)
-		return each(subject, messages)
-	}
+	p := &pass{lister: l, stream: s, filter: filter, seen: &set{}, each: each}
 	switch filter {
 	case "", ">":
 		if total != nil {
 			total(st.NumSubjects)
 		}
-		seen.room(st.NumSubjects)
+		if !l.Twice {
+			p.seen.room(st.NumSubjects)
+		}
 	default:
 		// How many match is known with the first page: often that is all.
-		if done, err := l.firstPage(ctx, stream, filter, total, once, each); done || err != nil {
+		if done, err := p.firstPage(ctx, total); done || err != nil {
 			return err
 		}
 	}
-	p := &pass{lister: l, stream: s, filter: filter, seen: seen, each: each}
+	p.seen.full = l.Twice
 	err = p.run(ctx)
 	var trouble *broken
 	if !errors.As(err, &trouble) {
 		return err
 	}
-	return l.Client.Subjects(ctx, stream, filter, nil, once)
-}
-
-// firstPage lists subjects until a page is full; done says that these are all.
-func (l *Lister) firstPage(ctx context.Context, stream, filter string, total func(int), once, each func(string, uint64) error) (done bool, err error) {
-	all, n, limit := 0, 0, cmp.Or(l.Few, pageSize)
-	err = l.Client.Subjects(ctx, stream, filter, func(count int) {
-		all = count
-		if total != nil {
-			total(count)
-		}
-	}, func(subject string, messages uint64) error {
-		switch n++; {
-		case all <= limit:
-			return each(subject, messages)
-		case n > limit:
-			return js.ErrStop
-		}
-		return once(subject, messages)
-	})
-	return all <= limit, err
+	return l.Client.Subjects(ctx, stream, filter, nil, p.once)
 }
