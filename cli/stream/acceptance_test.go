@@ -106,7 +106,7 @@ func TestCase50To53_SizesAndAges(t *testing.T) {
 			t.Errorf("%q: %d, %s%s", age, r.Code, r.Out, r.Err)
 		}
 	}
-	for _, age := range []string{"1", "abc", "5x", "foo 1d bar", "1d-2h", "300y"} {
+	for _, age := range []string{"1", "abc", "5x", "foo 1d bar", "1d-2h", "300y", "-5m"} {
 		if r := validate("--max-age=" + age); r.Code != fail.Usage || !strings.Contains(r.Err, "--max-age") {
 			t.Errorf("%q: %d, %s%s", age, r.Code, r.Out, r.Err)
 		}
