@@ -101,7 +101,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 		err = fail.Hint(err, "nats consumer edit %s %s changes it, so does --update", o.stream, consumers.NameOf(cfg))
 	}
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was created", "nats consumer info "+o.stream+" "+consumers.NameOf(cfg))
 	}
 	return e.Out.Print(screen{Consumer: made})
 }

@@ -156,6 +156,8 @@ func TestAddRefuses(t *testing.T) {
 		"consumer add S C --sample 101 --defaults":                                     "--sample",
 		"consumer add S C --pull --pinned-groups a --overflow-groups b --defaults":     "exclude each other",
 		"consumer add S C --deliver sometimes --defaults":                              "--deliver",
+		"consumer add S C --wait=-5s --defaults":                                       "--wait",
+		"consumer add S C --target p --heartbeat=-5s --defaults":                       "--heartbeat",
 		"consumer add S C --backoff quadratic --defaults":                              "--backoff",
 		"consumer add S C --backoff-steps 3 --defaults":                                "--backoff linear",
 		"consumer add S C --filter a..b --defaults":                                    "--filter",

@@ -82,7 +82,7 @@ func runCopy(ctx context.Context, e *env.Env, o copyOptions) error {
 		err = fail.Hint(err, "nats consumer edit %s %s changes it", o.stream, o.destination)
 	}
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was created", "nats consumer info "+o.stream+" "+o.destination)
 	}
 	return e.Out.Print(screen{Consumer: made})
 }

@@ -192,7 +192,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 	}
 	updated, err := consumers.Store(ctx, c, i.Stream, consumers.Update, after)
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was changed", "nats consumer info "+i.Stream+" "+i.Name)
 	}
 	r.after = &updated
 	return e.Out.Print(r)

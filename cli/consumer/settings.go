@@ -88,7 +88,7 @@ func (f *settingFlags) bindNew(c *fisk.CmdClause) {
 	f.flag(c, "deliver-group", "Share the messages in this queue group, push only").Default(unset).PlaceHolder("GROUP").StringVar(&f.deliverGroup)
 	f.flag(c, "ephemeral", "Forget the consumer when nobody uses it").UnNegatableBoolVar(&f.ephemeral)
 	f.flag(c, "flow-control", "Wait for slow receivers, push only").UnNegatableBoolVar(&f.flowControl)
-	f.flag(c, "heartbeat", "Signs of life when idle, push only; -1 for none").SetValue(flagval.NewDuration(&f.heartbeat).Unlimited(0))
+	f.flag(c, "heartbeat", "Signs of life when idle, push only; -1 for none").SetValue(flagval.NewDuration(&f.heartbeat).Unlimited(0).Min(0))
 	f.flag(c, "max-waiting", "How many pulls may wait").PlaceHolder("PULLS").SetValue(flagval.NewInt64(&f.maxWaiting).Min(0))
 	f.flag(c, "pull", "Messages are fetched: a pull consumer").UnNegatableBoolVar(&f.pull)
 	f.flag(c, "replay", "Deliver at once, or at the pace of the original").PlaceHolder("POLICY").EnumVar(&f.replay, "instant", "original")
@@ -111,6 +111,9 @@ func (f *settingFlags) give(name string) { f.given[name] = new(bool); *f.given[n
 
 func (f *settingFlags) isPull() bool { return f.pull || f.target == "" }
 
+// noWait is the value of --wait that leaves it to the server.
+const noWait = -time.Second
+
 // check refuses settings that contradict each other, before anything is sent.
 func (f *settingFlags) check(now time.Time) error {
 	sets := 0
@@ -130,6 +133,8 @@ func (f *settingFlags) check(now time.Time) error {
 		return fail.Usagef("--max-pending and --max-outstanding are the same setting")
 	case f.pull && f.bps > 0:
 		return fail.Usagef("--bps is for push consumers: pass --target")
+	case f.wait < 0 && f.wait != noWait:
+		return fail.Usagef("--wait: %s is no time to wait", f.wait)
 	case f.pull && f.heartbeat > 0:
 		return fail.Usagef("--heartbeat is for push consumers: pass --target")
 	}

@@ -97,7 +97,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions) error {
 	}
 	s, err := c.Create(ctx, cfg)
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was created", "nats stream info "+typed.Name)
 	}
 	return e.Out.Print(jscmd.StreamScreen{Stream: s, Done: fmt.Sprintf("Stream %s was created", typed.Name)})
 }

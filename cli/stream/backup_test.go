@@ -12,13 +12,13 @@ func TestBackupAndRestore(t *testing.T) {
 	for i, verb := range []string{"backup", "snapshot"} {
 		dir := []string{"B", "C"}[i]
 		r := c.OK("stream " + verb + " ORDERS " + dir)
-		if !strings.Contains(r.Out, `for stream "ORDERS"`) || !strings.Contains(r.Err, "nats backup stream") {
+		if !strings.Contains(r.Out, `for stream "ORDERS"`) || !strings.Contains(r.Err, "use nats backup stream") {
 			t.Errorf("%+v", r)
 		}
 	}
 	c.OK("stream rm ORDERS -f")
 	r := c.OK("stream restore B")
-	if !strings.Contains(r.Out, `Restored stream "ORDERS"`) || !strings.Contains(r.Err, "nats backup restore stream") {
+	if !strings.Contains(r.Out, `Restored stream "ORDERS"`) || !strings.Contains(r.Err, "use nats backup restore stream") {
 		t.Errorf("%+v", r)
 	}
 	if s, err := srv.JS().Stream(t.Context(), "ORDERS"); err != nil || s.CachedInfo().State.Msgs == 0 {

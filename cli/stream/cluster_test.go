@@ -15,12 +15,12 @@ import (
 )
 
 // cluster starts n servers with a stream of three replicas.
-func startCluster(t *testing.T, n int) (*clitest.CLI, *testkit.ClusterFixture) {
+func startCluster(t *testing.T, n int, opts ...testkit.Option) (*clitest.CLI, *testkit.ClusterFixture) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a cluster")
 	}
-	f := testkit.Cluster(t, n)
+	f := testkit.Cluster(t, n, opts...)
 	c := clitest.New(t, Command()).Server(f.URL())
 	c.OK("stream add R3 --subjects r3 --replicas 3 --defaults")
 	c.OK("stream add R1 --subjects r1 --replicas 1 --defaults")
@@ -117,6 +117,68 @@ func TestClusterEvacuate(t *testing.T) {
 	if now.Leader == peer || len(now.Replicas) != 2 {
 		t.Errorf("%+v", now)
 	}
+}
+
+// A move that does not get on is given up: the stream stays where it was. What keeps it is a consumer on two servers, of which one
+// is down, so that they cannot agree on anything.
+func TestClusterCancelMove(t *testing.T) {
+	t.Parallel()
+	c, f := startCluster(t, 4, testkit.WithConfig("server_tags: [disk]"))
+	testkit.Store(t, f.JS(), "r3", 20, "m")
+	testkit.Consumer(t, f.JS(), "R3", jetstream.ConsumerConfig{Durable: "PAIR", Replicas: 2, AckPolicy: jetstream.AckExplicitPolicy})
+	// stuck begins a change after one of the two servers went down, not the one that leads the stream, and is its number.
+	stuck := func(change string) int {
+		t.Helper()
+		leader := settled(t, f, "R3").Leader
+		var down int
+		testkit.Eventually(t, 30*time.Second, "the consumer has its two servers", func() bool {
+			pair, err := f.JS().Consumer(t.Context(), "R3", "PAIR")
+			if err != nil || pair.CachedInfo().Cluster == nil {
+				return false
+			}
+			down = slices.IndexFunc(f.Nodes(), func(n *testkit.NATS) bool {
+				return n.Name() != leader && slices.Contains(members(pair.CachedInfo().Cluster), n.Name())
+			})
+			return len(members(pair.CachedInfo().Cluster)) == 2 && down >= 0
+		})
+		f.Kill(down)
+		c.Start(strings.ReplaceAll(change, "DOWN", f.Node(down).Name()))
+		testkit.Eventually(t, time.Minute, "the move waits for the consumer", func() bool {
+			return strings.Contains(c.Run("stream info R3 --jq .cluster.desired.status").Out, "PAIR")
+		})
+		return down
+	}
+	before := settled(t, f, "R3")
+	down := stuck("stream edit R3 --tag disk -f")
+	contains(t, "info", c.OK("stream info R3").Out, "Cluster Migration Status", "Placement Tags: none -> disk\n", "Desired Peers: ", "waiting for consumer 'PAIR' to migrate")
+	c.Fails(fail.Usage, "stream cluster cancel-move R3", "--force")
+	c.Answers(answering(t, "Really cancel the move of Stream R3=n")).Fails(fail.Declined, "stream cluster cancel-move R3")
+	run := c.Answers(answering(t, "Really cancel the move of Stream R3=y")).Start("stream cluster cancel-move R3").Says("Requested the end of the move")
+	f.Restart(down)
+	if r := run.Wait(); r.Code != fail.OK || r.Out != "Canceled move of \"R3\"\n" {
+		t.Errorf("%+v", r)
+	}
+	if got, want := members(settled(t, f, "R3")), members(before); !slices.Equal(got, want) {
+		t.Errorf("on %v, was on %v", got, want)
+	}
+	if out := c.OK("stream info R3 --jq '[.config.placement, .state.messages]'").Out; out != "[null,20]\n" {
+		t.Errorf("%s", out)
+	}
+	c.Fails(fail.Failure, "stream cluster cancel-move R3", "is not being moved")
+	// An evacuation has nothing to go back to.
+	stuck("stream cluster evacuate R3 DOWN -f")
+	c.Fails(fail.Failure, "stream cluster cancel-move R3", "cannot be canceled")
+	c.Fails(fail.Failure, "stream cluster cancel-move R3 -f", "(10129)")
+}
+
+// members are the servers of a group by name.
+func members(c *jetstream.ClusterInfo) []string {
+	names := []string{c.Leader}
+	for _, p := range c.Replicas {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // D11: with a server down, the streams that it alone keeps are shown as missing, the list ends with 7 and does not hang.

@@ -80,7 +80,7 @@ func runCopy(ctx context.Context, e *env.Env, o copyOptions) error {
 		return fail.Hint(err, "pass --subjects with subjects that no other stream has")
 	}
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was created", "nats stream info "+o.destination)
 	}
 	return e.Out.Print(jscmd.StreamScreen{Stream: made, Done: fmt.Sprintf("Stream %s was created", o.destination)})
 }

@@ -190,7 +190,7 @@ func runEdit(ctx context.Context, e *env.Env, o editOptions) error {
 	}
 	updated, err := c.Update(ctx, after)
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was changed", "nats stream info "+r.Name)
 	}
 	r.stream = &updated
 	return e.Out.Print(r)

@@ -58,7 +58,7 @@ func runSeal(ctx context.Context, e *env.Env, o sealOptions) error {
 	}
 	sealed, err := c.Update(ctx, cfg)
 	if err != nil {
-		return err
+		return jscmd.Unsure(err, "it was sealed", "nats stream info "+o.stream)
 	}
 	return e.Out.Print(jscmd.StreamScreen{Stream: sealed})
 }

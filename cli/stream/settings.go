@@ -62,7 +62,7 @@ func (f *settingFlags) bind(c *fisk.CmdClause) {
 	flag("retention", "When messages are removed").EnumVar(&f.retention, "limits", "interest", "workq", "work")
 	flag("discard", "What gives way when the stream is full: new messages or old ones").EnumVar(&f.discard, "new", "old")
 	flag("discard-per-subject", "Refuse new messages on a subject that is full; needs --discard new").BoolVar(&f.discardPerSubject)
-	flag("max-age", "How long messages are kept").Default("").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&f.maxAge).Unlimited(0))
+	flag("max-age", "How long messages are kept").Default("").PlaceHolder("DURATION").SetValue(flagval.NewDuration(&f.maxAge).Unlimited(0).Min(0))
 	flag("max-bytes", "How large the stream may become").PlaceHolder("BYTES").SetValue(flagval.NewBytes(&f.maxBytes).Unlimited())
 	flag("max-consumers", "How many consumers there may be").Default("-1").SetValue(flagval.NewInt64(&f.maxConsumers).Min(-1))
 	flag("max-msg-size", "How large a message may be").PlaceHolder("BYTES").SetValue(flagval.NewBytes(&f.maxMsgSize).Unlimited().Max(1<<31 - 1))

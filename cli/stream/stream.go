@@ -46,8 +46,8 @@ func tree() command.Node {
 				subjectsVerb(g),
 				findVerb(),
 				reportVerb(),
-				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "nats backup stream"}),
-				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "nats backup restore stream"}),
+				backupcmd.Stream(command.Meta{Name: "backup", Aliases: []string{"snapshot"}, Hidden: true, Instead: "backup stream"}),
+				backupcmd.RestoreStream(command.Meta{Name: "restore", Hidden: true, Instead: "backup restore stream"}),
 				cluster.Command(&g.all, streamcmd.On),
 			}
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/natskit/natskit/internal/js"
 	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/render"
+	"github.com/natskit/natskit/internal/subjects"
 )
 
 type subjectsOptions struct {
@@ -29,7 +30,7 @@ func subjectsVerb(g *group) command.Node {
 	return command.Verb[subjectsOptions]{
 		Meta: command.Meta{
 			Name: "subjects", Aliases: []string{"subj"}, Short: "List the subjects that have messages in a stream",
-			Long: "With the number of messages of each, the most first. Beyond ten thousand subjects the table gives way to a line for each. With --sort none they come as the server sends them, the first at once, and memory does not grow with them.",
+			Long: "With the number of messages of each, the most first. Beyond ten thousand subjects the table gives way to a line for each. With --sort none they come as the server sends them, the first at once, and memory hardly grows with them.",
 		},
 		Scope: command.User, Effect: command.Reads, Output: command.Value, Result: map[string]uint64{}, Names: command.Names{"stream": command.Streams, "filter": command.Subjects},
 		Examples: []command.Example{
@@ -83,15 +84,17 @@ func (l *subjectList) add(subject string, n uint64) {
 	l.rows = append(l.rows, subjectRow{unsafe.String(unsafe.SliceData(text), len(text)), n}) // these bytes are not written to again
 }
 
-// arrange sorts by name, or by messages with the most first; equal counts are in the order of names.
+// arrange sorts by name, or by messages with the most first; equal counts are in the order of names. A subject that is there twice
+// since it changed while the list was made is left with its larger count, unless nothing is sorted.
 func (l *subjectList) arrange(by string, reverse bool) {
-	byName := func(a, b subjectRow) int { return cmp.Compare(a.subject, b.subject) }
-	order := byName
-	if by == "messages" || by == "count" {
-		order = func(a, b subjectRow) int { return cmp.Or(cmp.Compare(b.count, a.count), byName(a, b)) }
-	}
 	if by != unsorted {
-		slices.SortFunc(l.rows, order)
+		slices.SortFunc(l.rows, func(a, b subjectRow) int {
+			return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(b.count, a.count))
+		})
+		l.rows = slices.CompactFunc(l.rows, func(a, b subjectRow) bool { return a.subject == b.subject })
+	}
+	if by == "messages" || by == "count" {
+		slices.SortStableFunc(l.rows, func(a, b subjectRow) int { return cmp.Compare(b.count, a.count) })
 	}
 	if reverse {
 		slices.Reverse(l.rows)
@@ -172,23 +175,25 @@ func (l *subjectList) pairs() int {
 }
 
 func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
-	c, err := jscmd.Open(ctx, e)
+	s, err := e.Nats.JetStream(ctx)
 	if err != nil {
 		return err
 	}
+	c := js.New(s)
 	name, err := jscmd.NameStream(ctx, e, c, o.group.all, o.stream)
 	if err != nil {
 		return err
 	}
+	lister := &subjects.Lister{Client: c, JetStream: s, Allowed: e.Nats.Allowed, Names: o.names, Twice: o.sort != unsorted}
 	l := &subjectList{stream: name, filter: o.filter, names: o.names}
 	var out *subjectWriter
 	if kind := e.Out.Format().Kind; !e.IO.OutTTY && (kind == render.JSON || kind == render.Text || kind == render.Wide) {
 		out = &subjectWriter{out: e.Out, names: o.names, json: kind == render.JSON}
 	}
 	if o.sort == unsorted && !o.reverse && out != nil {
-		return l.pass(ctx, e, c, out)
+		return l.pass(ctx, e, lister, out)
 	}
-	if err := c.Subjects(ctx, name, o.filter, l.room, func(subject string, n uint64) error {
+	if err := lister.Each(ctx, name, o.filter, l.room, func(subject string, n uint64) error {
 		l.add(subject, n)
 		return nil
 	}); err != nil {
@@ -211,8 +216,8 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 }
 
 // pass writes subjects as they come.
-func (l *subjectList) pass(ctx context.Context, e *env.Env, c *js.Client, out *subjectWriter) error {
-	err := c.Subjects(ctx, l.stream, l.filter, nil, func(subject string, n uint64) error { return out.add(subjectRow{subject, n}) })
+func (l *subjectList) pass(ctx context.Context, e *env.Env, from *subjects.Lister, out *subjectWriter) error {
+	err := from.Each(ctx, l.stream, l.filter, nil, func(subject string, n uint64) error { return out.add(subjectRow{subject, n}) })
 	switch {
 	case err != nil:
 		return err

@@ -62,3 +62,16 @@ func TestSubjectsKeepTheirTexts(t *testing.T) {
 		t.Errorf("turned round, %d messages come first", l.rows[0].count)
 	}
 }
+
+// A subject that changed while the list was made is in it once.
+func TestSubjectsThatCameTwice(t *testing.T) {
+	t.Parallel()
+	l := &subjectList{}
+	for _, r := range []subjectRow{{"b", 1}, {"a", 1}, {"c", 2}, {"b", 4}, {"a", 1}} {
+		l.add(r.subject, r.count)
+	}
+	l.arrange("messages", false)
+	if got := asJSON(t, l); got != `{"b":4,"c":2,"a":1}` {
+		t.Errorf("%s", got)
+	}
+}

@@ -24,7 +24,7 @@ func cancelMoveVerb(all *bool) command.Node {
 	return command.Verb[cancelOptions]{
 		Meta: command.Meta{
 			Name: "cancel-move", Short: "Cancel a move of a stream to other servers",
-			Long: "The stream goes back to the peers and the placement that it had. --force asks nothing and sends the request even where no move is seen. The command waits up to a minute.",
+			Long: "The stream goes back to the peers, the placement and the number of replicas that it had; an evacuation cannot be canceled. --force asks nothing and sends the request even where no move is seen. The command waits up to a minute.",
 		},
 		Scope: command.User, Effect: command.Writes, Output: command.Value, Result: canceled{}, Names: command.Names{"stream": command.Streams},
 		Examples: []command.Example{
@@ -61,12 +61,16 @@ func runCancelMove(ctx context.Context, e *env.Env, o cancelOptions) error {
 	if s.Cluster.Desired == nil && !o.force {
 		return fail.Hint(fmt.Errorf("stream %s is not being moved", name), "pass --force to send the request all the same")
 	}
+	if d := s.Cluster.Desired; d != nil && d.Origin == nil && !o.force {
+		return fail.Hint(fmt.Errorf("stream %s leaves a server that is evacuated or gone: that cannot be canceled", name), "nats stream info %s shows how far it is", name)
+	}
 	if err := jscmd.Sure(ctx, e, o.force, "cancel the move of Stream "+name, name); err != nil {
 		return err
 	}
 	if err := c.CancelMove(ctx, name); err != nil {
 		return err
 	}
+	e.Say("Requested the end of the move of stream %q", name)
 	s, err = await(ctx, e, c, name, moveTime, "the end of the move", func(s js.Stream) bool {
 		return s.Cluster != nil && s.Cluster.Leader != "" && s.Cluster.Desired == nil
 	})

@@ -81,11 +81,11 @@ func await(ctx context.Context, e *env.Env, c *js.Client, name string, within ti
 		}
 		now := e.Clock.Now()
 		if now.Sub(begin) >= within {
-			return s, fail.Newf(fail.NoAnswer, "stream %s: %s did not happen within %s", name, what, within).WithHint("nats stream info %s shows how far it is", name)
+			return s, fail.Newf(fail.NoAnswer, "stream %s: %s did not happen within %s%s", name, what, within, obstacle(s)).WithHint("nats stream info %s shows how far it is", name)
 		}
 		if now.Sub(told) >= 10*time.Second {
 			told = now
-			e.Say("Still waiting for %s", what)
+			e.Say("Still waiting for %s%s", what, obstacle(s))
 		}
 		select {
 		case <-ctx.Done():
@@ -93,6 +93,14 @@ func await(ctx context.Context, e *env.Env, c *js.Client, name string, within ti
 		case <-e.Clock.After(pollEvery):
 		}
 	}
+}
+
+// obstacle is what the servers say that they wait for themselves, after a colon; empty when they say nothing.
+func obstacle(s js.Stream) string {
+	if s.Cluster == nil || s.Cluster.Desired == nil || s.Cluster.Desired.Status == nil || s.Cluster.Desired.Status.Description == "" {
+		return ""
+	}
+	return ": " + s.Cluster.Desired.Status.Description
 }
 
 // checkPeer refuses a name that is no peer of the stream, with those that are.
