@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/js"
@@ -49,11 +48,16 @@ func lister(srv *testkit.NATS) *Lister {
 	return &Lister{Client: js.New(srv.JS()), JetStream: srv.JS(), Few: 5}
 }
 
-func consumers(t *testing.T, srv *testkit.NATS, stream string) *int {
+// consumers tells how many consumers were asked for.
+func consumers(t *testing.T, srv *testkit.NATS, stream string) func() int {
 	t.Helper()
-	n := new(int)
-	testkit.Handle(t, srv.Conn(), "$JS.API.CONSUMER.CREATE."+stream+".>", func(*nats.Msg) { *n++ })
-	return n
+	sub := testkit.Subscribe(t, srv.Conn(), "$JS.API.CONSUMER.CREATE."+stream+".>")
+	return func() int {
+		if err := srv.Conn().Flush(); err != nil {
+			t.Fatal(err)
+		}
+		return sub.Pending()
+	}
 }
 
 // Whatever way the subjects are read, they are those that pages tell.
@@ -83,11 +87,8 @@ func TestEach(t *testing.T) {
 		if len(got) != row.want || !row.names && !maps.Equal(got, want) || !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
 			t.Errorf("%+v: %v, want %v", row, got, want)
 		}
-		if err := srv.Conn().Flush(); err != nil {
-			t.Fatal(err)
-		}
-		if *made != row.made {
-			t.Errorf("%+v: %d consumers were made", row, *made)
+		if n := made(); n != row.made {
+			t.Errorf("%+v: %d consumers were made", row, n)
 		}
 		if n := testkit.State(t, srv.JS(), row.stream).Consumers; n != 0 {
 			t.Errorf("%+v: %d consumers were left", row, n)

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,9 @@ func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
 func (s *ordered) ask(ctx context.Context) error {
 	if s.asked {
 		s.discard()
+		if s.cfg.Once {
+			return fmt.Errorf("reading stream %s: %w", s.cfg.Stream, ErrGone)
+		}
 		if err := s.remake(ctx); err != nil || s.consumer == "" {
 			return err
 		}
@@ -154,7 +158,7 @@ func (s *ordered) discard() {
 
 // pull asks for more messages, as many as are wanted.
 func (s *ordered) pull(p *pull) error {
-	n := askMessages
+	n := cmp.Or(s.cfg.Ahead, askMessages)
 	if s.whole {
 		n = 1
 	}
