@@ -87,6 +87,16 @@ func KV(t testing.TB, js jetstream.JetStream, cfg jetstream.KeyValueConfig) jets
 	return kv
 }
 
+// Objects makes an object store with the configuration.
+func Objects(t testing.TB, js jetstream.JetStream, cfg jetstream.ObjectStoreConfig) jetstream.ObjectStore {
+	t.Helper()
+	o, err := js.CreateObjectStore(Context(t), cfg)
+	if err != nil {
+		t.Fatalf("object store %s: %v", cfg.Bucket, err)
+	}
+	return o
+}
+
 // State is the state of the stream as the server has it now.
 func State(t testing.TB, js jetstream.JetStream, stream string) jetstream.StreamState {
 	t.Helper()
