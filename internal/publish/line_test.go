@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -15,49 +16,82 @@ import (
 	"github.com/natskit/natskit/internal/testkit"
 )
 
-// TestServerGoesAndComes: what was acknowledged is stored, nothing is stored twice, everything has its outcome, and after the return
-// of the server all goes on.
+// numbered sends messages that hold their numbers, from there up to before to.
+func numbered(t *testing.T, w *Window[int], from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		send(t, w, i, "s", strconv.AppendInt(nil, int64(i), 10))
+	}
+}
+
+// accounted sees to it that the window goes on, that each message has its outcome, that what was acknowledged is stored, and that
+// nothing is stored twice.
+func accounted(t *testing.T, w *Window[int], o *outcomes, sent int, js jetstream.JetStream) {
+	t.Helper()
+	testkit.Eventually(t, time.Minute, "the window goes on", func() bool {
+		numbered(t, w, sent, sent+1)
+		sent++
+		wait(t, w)
+		return o.list()[sent-1].err == nil
+	})
+	at := map[string]uint64{}
+	for _, m := range testkit.Stored(t, js, "S") {
+		if at[string(m.Data)] != 0 {
+			t.Errorf("message %s is stored twice", m.Data)
+		}
+		at[string(m.Data)] = m.Sequence
+	}
+	got := o.list()
+	if len(got) != sent {
+		t.Fatalf("%d of %d messages have an outcome", len(got), sent)
+	}
+	for i, g := range got {
+		if g.n != i || g.err == nil && at[fmt.Sprint(i)] != g.seq {
+			t.Errorf("report %d is %+v, stored at %d", i, g, at[fmt.Sprint(i)])
+		}
+	}
+}
+
 func TestServerGoesAndComes(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, open func(*nats.Conn, Config[int]) (*Window[int], *outcomes)) {
 		srv := testkit.Server(t)
 		testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
 		w, o := open(srv.Conn(), Config[int]{Messages: 50, Idle: time.Second})
+		numbered(t, w, 0, 500)
 		gone := make(chan struct{})
-		sent := 0
-		for ; sent < 1000; sent++ {
-			if sent == 500 {
-				go func() {
-					defer close(gone)
-					srv.Restart()
-				}()
-			}
-			send(t, w, sent, "s", strconv.AppendInt(nil, int64(sent), 10))
-		}
+		go func() {
+			defer close(gone)
+			srv.Restart()
+		}()
+		numbered(t, w, 500, 1000)
 		<-gone
-		wait(t, w)
-		for range 10 {
-			send(t, w, sent, "s", strconv.AppendInt(nil, int64(sent), 10))
-			sent++
-		}
-		wait(t, w)
-		at := map[string]uint64{}
-		for _, m := range testkit.Stored(t, srv.JS(), "S") {
-			if at[string(m.Data)] != 0 {
-				t.Errorf("message %s is stored twice", m.Data)
-			}
-			at[string(m.Data)] = m.Sequence
-		}
-		got := o.list()
-		if len(got) != sent {
-			t.Fatalf("%d of %d messages have an outcome", len(got), sent)
-		}
-		for i, g := range got {
-			if g.n != i || g.err == nil && at[fmt.Sprint(i)] != g.seq || i >= sent-10 && g.err != nil {
-				t.Errorf("report %d is %+v, stored at %d", i, g, at[fmt.Sprint(i)])
-			}
-		}
+		accounted(t, w, o, 1000, srv.JS())
 	})
+}
+
+// TestServerOfAClusterIsLost: the window goes on with one of the others, of which it only knows from the server that is gone.
+func TestServerOfAClusterIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a cluster")
+	}
+	t.Parallel()
+	cl := testkit.Cluster(t, 3)
+	stream := testkit.Stream(t, cl.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
+	leader := stream.CachedInfo().Cluster.Leader
+	lost := slices.IndexFunc(cl.Nodes(), func(n *testkit.NATS) bool { return n.Name() != leader })
+	opts := nats.GetDefaultOptions()
+	opts.Url = cl.Node(lost).AuthURL()
+	var o outcomes
+	w, err := Open(t.Context(), opts, Config[int]{Messages: 20, Idle: 2 * time.Second, Done: o.note})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	numbered(t, w, 0, 200)
+	cl.Kill(lost)
+	numbered(t, w, 200, 400)
+	accounted(t, w, &o, 400, cl.Node((lost+1)%3).JS())
 }
 
 // TestServerStaysAway: with no hope of a connection everything under way has failed, and the window has ended.

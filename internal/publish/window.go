@@ -303,9 +303,12 @@ func (w *Window[T]) settle(n uint64, a Ack, err error, at time.Time) {
 
 // report tells the outcome of the oldest message. Lock held.
 func (w *Window[T]) report(s *slot[T]) {
+	var none T
+	what := s.what
+	s.what = none // what it holds may be large
 	w.head++
 	w.bytes -= s.size
-	w.cfg.Done(s.what, s.ack, s.err)
+	w.cfg.Done(what, s.ack, s.err)
 }
 
 // giveUp reports everything under way, as failed what has no answer. Lock held.

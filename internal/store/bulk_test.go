@@ -7,6 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/natskit/natskit/internal/fail"
+	"github.com/natskit/natskit/internal/testkit"
 )
 
 func TestRemoveAll(t *testing.T) {
@@ -141,6 +147,23 @@ func TestImportListsWhatFails(t *testing.T) {
 	}
 	in = must[Imported](t)(b.Import(ctx, Import{IfUnchanged: true}, strings.NewReader(fmt.Sprintf(`{"key":"there","value":"w","revision":%d}`, rev))))
 	if in.Keys != 1 {
+		t.Errorf("%+v", in)
+	}
+}
+
+// TestImportThatIsNotAllowed ends with the server's word at the first key that may not be written.
+func TestImportThatIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig(`authorization { users: [
+		{ user: all, password: all }, { user: some, password: some, permissions: { publish: { deny: "$KV.B.no.>" } } } ] }
+		no_auth_user: all`))
+	bucket(t, New(srv.JS()), "B", KVSettings{})
+	nc := must[*nats.Conn](t)(nats.Connect(srv.URL(), nats.UserInfo("some", "some"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})))
+	t.Cleanup(nc.Close)
+	b := must[*Bucket](t)(New(must[jetstream.JetStream](t)(jetstream.New(nc))).OpenKV(t.Context(), "B"))
+	in, err := b.Import(t.Context(), Import{}, strings.NewReader(`{"key":"a","value":"v"}`+"\n"+`{"key":"no.b","value":"v"}`))
+	wantCode(t, err, fail.Unreachable, "Permissions Violation", "$KV.B.no.b")
+	if in.Keys != 1 || in.Failures.Count != 1 || in.Failures.Listed[0].Key != "no.b" {
 		t.Errorf("%+v", in)
 	}
 }
