@@ -3,11 +3,6 @@ package publish
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,15 +25,13 @@ type line struct {
 	o     nats.Options
 	nc    *nats.Conn // whose settings these are, nil when they are nobody's
 	inbox string     // where the answers come
-	clock clock.Clock
 	to    receiver
 	stop  context.CancelFunc
 	free  func() bool
 	done  chan struct{}
 	alive atomic.Bool // there is a connection that nothing is wrong with
 	conn  atomic.Pointer[wire.Conn]
-	since time.Time // of the connection
-	known []string  // servers that a server told of
+	dial  *wire.Redialer
 
 	mu    sync.Mutex
 	out   *wire.Writer // nil while there is no connection
@@ -48,10 +41,16 @@ type line struct {
 
 // dialLine connects. What is written after ctx ends must be taken within lastWords.
 func dialLine(ctx context.Context, o nats.Options, nc *nats.Conn, inbox string, c clock.Clock, to receiver) (*line, error) {
-	l := &line{o: o, nc: nc, inbox: inbox, clock: c, to: to, done: make(chan struct{})}
-	if err := l.dial(ctx); err != nil {
+	l := &line{o: o, nc: nc, inbox: inbox, to: to, done: make(chan struct{})}
+	var err error
+	if l.dial, err = wire.NewRedialer(o, c); err != nil {
 		return nil, err
 	}
+	conn, err := l.dial.Dial(ctx, l.prepare)
+	if err != nil {
+		return nil, err
+	}
+	l.use(conn)
 	l.tick = time.AfterFunc(time.Hour, l.due)
 	l.tick.Stop()
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -61,50 +60,18 @@ func dialLine(ctx context.Context, o nats.Options, nc *nats.Conn, inbox string, 
 	return l, nil
 }
 
-// dial makes the connection and asks for the answers on it. The server deals with that before it takes a message.
-func (l *line) dial(ctx context.Context) error {
-	o := l.o
-	o.Servers = append(slices.Clone(o.Servers), l.known...)
-	c, err := wire.Dial(ctx, o)
-	if err != nil {
-		return err
-	}
-	c.Clock = l.clock
-	if _, err := c.Subscribe(l.inbox+"*", ""); err != nil {
-		_ = c.Close()
-		return err
-	}
-	l.since = l.clock.Now()
-	l.learn(c)
-	l.conn.Store(c)
-	l.mu.Lock()
-	l.out = c.Writer()
-	l.alive.Store(true)
-	l.mu.Unlock()
-	return nil
+// prepare asks for the answers. The server deals with that before it takes a message.
+func (l *line) prepare(c *wire.Conn) error {
+	_, err := c.Subscribe(l.inbox+"*", "")
+	return err
 }
 
-// learn remembers the other servers of the cluster, which are asked when this one is gone.
-func (l *line) learn(c *wire.Conn) {
-	if l.o.IgnoreDiscoveredServers || l.o.InProcessServer != nil {
-		return
-	}
-	at, err := url.Parse(c.URL())
-	if err != nil {
-		return
-	}
-	for _, s := range append([]string{l.o.Url}, l.o.Servers...) {
-		first, _, _ := strings.Cut(s, ",")
-		if u, err := url.Parse(strings.TrimSpace(first)); err == nil && u.User != nil {
-			at.User = u.User
-			break
-		}
-	}
-	l.known = l.known[:0]
-	for _, host := range c.Info().ConnectURLs {
-		at.Host = host
-		l.known = append(l.known, at.String())
-	}
+func (l *line) use(c *wire.Conn) {
+	l.conn.Store(c)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out = c.Writer()
+	l.alive.Store(true)
 }
 
 // run reads answers, from one connection after the other.
@@ -121,13 +88,21 @@ func (l *line) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err = l.renew(ctx, err); ctx.Err() != nil {
-			return
+		if l.nc == nil && l.o.DisconnectedErrCB != nil { // otherwise the other connection tells of the same
+			l.o.DisconnectedErrCB(nil, err)
 		}
-		if err != nil {
+		c, err = l.dial.Redial(ctx, err, l.prepare)
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = c.Close()
+			}
+			return
+		case err != nil:
 			l.to.end(err)
 			return
 		}
+		l.use(c)
 		l.to.moved()
 	}
 }
@@ -151,57 +126,6 @@ func (l *line) told(err error) error {
 		l.to.refuse(v)
 	}
 	return nil
-}
-
-// renew connects again under the rules of the options.
-func (l *line) renew(ctx context.Context, lost error) error {
-	if l.nc == nil && l.o.DisconnectedErrCB != nil { // otherwise the other connection tells of the same
-		l.o.DisconnectedErrCB(nil, lost)
-	}
-	if !l.o.AllowReconnect {
-		return lost
-	}
-	// A server that takes us and throws us out again must not be asked as fast as we can.
-	wait := l.clock.Now().Sub(l.since) < l.o.ReconnectWait
-	unwelcome := false
-	for round := 1; ; round++ {
-		if wait {
-			select {
-			case <-l.clock.After(l.pause(round)):
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		wait = true
-		err := l.dial(ctx)
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return err
-		case unwelcome && isAuth(err) && !l.o.IgnoreAuthErrorAbort:
-			return err
-		case l.o.MaxReconnect >= 0 && round >= l.o.MaxReconnect:
-			return fmt.Errorf("%w: %w", err, lost)
-		}
-		unwelcome = isAuth(err)
-	}
-}
-
-// pause is how long to wait before the servers are tried for the round-th time.
-func (l *line) pause(round int) time.Duration {
-	if l.o.CustomReconnectDelayCB != nil {
-		return l.o.CustomReconnectDelayCB(round)
-	}
-	return max(l.o.ReconnectWait, 10*time.Millisecond) + rand.N(l.o.ReconnectJitter+1)
-}
-
-// isAuth reports errors that the same credentials meet again.
-func isAuth(err error) bool {
-	for _, e := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *line) lock() bool {

@@ -91,7 +91,8 @@ func Open[T any](ctx context.Context, o nats.Options, cfg Config[T]) (*Window[T]
 // second connection to be had, because the account may have no more say, the window shares nc.
 func Beside[T any](ctx context.Context, nc *nats.Conn, cfg Config[T]) (*Window[T], error) {
 	w := newWindow(cfg, nc.NewInbox())
-	o := nc.Opts
+	o := wire.OptionsOf(nc)
+	o.AsyncErrorCB = nc.ErrorHandler()
 	if at := nc.ConnectedUrl(); at != "" {
 		o.Url = at
 	}
