@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/natskit/natskit/internal/wire/websocket"
 )
 
 // Names of RFC 6455 and RFC 7692.
@@ -57,7 +59,7 @@ func (d *dialer) websocket(ctx context.Context, c *Conn) error {
 		return err
 	}
 	early, _ := br.Peek(br.Buffered())
-	c.nc = newWSConn(c.nc, bytes.Clone(early), deflate)
+	c.nc = websocket.New(c.nc, bytes.Clone(early), deflate)
 	return nil
 }
 

@@ -1,4 +1,6 @@
-package wire
+// Package websocket carries the bytes of a NATS connection in the frames of RFC 6455, as a client, with the compression of RFC 7692
+// where both sides agreed to it. The upgrade of the connection is the caller's.
+package websocket
 
 import (
 	"bytes"
@@ -15,29 +17,35 @@ import (
 
 // Opcodes and bits of RFC 6455, section 5.2.
 const (
-	wsContinuation = 0
-	wsText         = 1
-	wsBinary       = 2
-	wsClose        = 8
-	wsPing         = 9
-	wsPong         = 10
+	opContinuation = 0
+	opText         = 1
+	opBinary       = 2
+	opClose        = 8
+	opPing         = 9
+	opPong         = 10
 
-	wsFinal      = 0x80
-	wsCompressed = 0x40
-	wsReserved   = 0x30
-	wsMasked     = 0x80
+	bitFinal      = 0x80
+	bitCompressed = 0x40
+	bitReserved   = 0x30
+	bitMasked     = 0x80
 
-	wsMaxControl = 125
-	wsHeader     = 14
-	wsFarewell   = 100 * time.Millisecond // how long Close waits for a socket that takes nothing
-	wsPiece      = 64 << 10               // most bytes of a message to the server, so that it never meets the server's limit
+	maxControl = 125
+	maxHeader  = 14
+	farewell   = 100 * time.Millisecond // how long Close waits for a socket that takes nothing
+	piece      = 64 << 10               // most bytes of a message to the server, so that it never meets the server's limit
 )
+
+// maxFrame keeps a stream of garbage from taking memory, bytes.
+const maxFrame = 512 << 20
+
+// ErrProtocol says that what came is no websocket, or not one that was agreed to.
+var ErrProtocol = errors.New("not the websocket protocol")
 
 // deflateTail ends the compressed bytes of a message for the reader: the four that the sender leaves off, and an empty final block.
 var deflateTail = []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}
 
-// wsConn is a websocket as a stream of bytes. Reads may be cut short by deadlines at any byte and go on later.
-type wsConn struct {
+// Conn is a websocket as a stream of bytes. Reads may be cut short by deadlines at any byte and go on later.
+type Conn struct {
 	net.Conn
 	deflate bool
 
@@ -60,14 +68,16 @@ type wsConn struct {
 	ended  bool // our close frame was sent
 }
 
-func newWSConn(nc net.Conn, early []byte, deflate bool) *wsConn {
-	c := &wsConn{Conn: nc, deflate: deflate, in: make([]byte, max(32<<10, len(early)))}
+// New makes a websocket of a socket after its upgrade; early is what was read behind the server's answer, deflate that messages are
+// compressed each by itself. Closing it says goodbye and closes the socket.
+func New(nc net.Conn, early []byte, deflate bool) *Conn {
+	c := &Conn{Conn: nc, deflate: deflate, in: make([]byte, max(32<<10, len(early)))}
 	c.w = copy(c.in, early)
 	return c
 }
 
 // Read gives away the bytes of data frames and answers control frames.
-func (c *wsConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	for {
 		if len(c.plain) > 0 {
 			n := copy(p, c.plain)
@@ -93,7 +103,7 @@ func (c *wsConn) Read(p []byte) (int, error) {
 }
 
 // data reads bytes of the current frame into p, or into packed when they are compressed.
-func (c *wsConn) data(p []byte) (int, error) {
+func (c *Conn) data(p []byte) (int, error) {
 	if c.squeezed {
 		if err := c.want(1); err != nil {
 			return 0, err
@@ -121,15 +131,15 @@ func (c *wsConn) data(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *wsConn) unmask(b []byte) {
+func (c *Conn) unmask(b []byte) {
 	if c.masked {
 		mask(b, c.key, c.pos)
 		c.pos += len(b)
 	}
 }
 
-// want makes sure that n bytes are in the buffer; n is at most wsHeader+wsMaxControl. What was read so far stays there on error.
-func (c *wsConn) want(n int) error {
+// want makes sure that n bytes are in the buffer; n is at most maxHeader+maxControl. What was read so far stays there on error.
+func (c *Conn) want(n int) error {
 	for c.w-c.r < n {
 		if c.r > 0 {
 			copy(c.in, c.in[c.r:c.w])
@@ -146,7 +156,7 @@ func (c *wsConn) want(n int) error {
 }
 
 // header reads the header of the next frame, and all of it if it is a control frame.
-func (c *wsConn) header() error {
+func (c *Conn) header() error {
 	if err := c.want(2); err != nil {
 		return err
 	}
@@ -158,13 +168,13 @@ func (c *wsConn) header() error {
 	case 127:
 		n = 10
 	}
-	masked := b1&wsMasked != 0
+	masked := b1&bitMasked != 0
 	if masked {
 		n += 4
 	}
 	op := b0 & 0x0f
-	if op >= wsClose {
-		if size > wsMaxControl || b0&wsFinal == 0 || b0&wsCompressed != 0 {
+	if op >= opClose {
+		if size > maxControl || b0&bitFinal == 0 || b0&bitCompressed != 0 {
 			return fmt.Errorf("%w: malformed websocket control frame", ErrProtocol)
 		}
 		n += size
@@ -177,7 +187,7 @@ func (c *wsConn) header() error {
 	if masked {
 		c.key = [4]byte(b[len(b)-4:])
 	}
-	if op >= wsClose {
+	if op >= opClose {
 		body := b[len(b)-size:]
 		if masked {
 			mask(body, [4]byte(b[len(b)-size-4:]), 0)
@@ -198,24 +208,24 @@ func (c *wsConn) header() error {
 }
 
 // begin checks the order of data frames.
-func (c *wsConn) begin(b0, op byte) error {
-	squeezed := b0&wsCompressed != 0
+func (c *Conn) begin(b0, op byte) error {
+	squeezed := b0&bitCompressed != 0
 	switch {
-	case b0&wsReserved != 0, squeezed && !c.deflate:
+	case b0&bitReserved != 0, squeezed && !c.deflate:
 		return fmt.Errorf("%w: websocket frame with reserved bits", ErrProtocol)
-	case op == wsContinuation && c.open && !squeezed:
-	case (op == wsText || op == wsBinary) && !c.open:
+	case op == opContinuation && c.open && !squeezed:
+	case (op == opText || op == opBinary) && !c.open:
 		c.squeezed = squeezed
 	default:
 		return fmt.Errorf("%w: websocket frame out of order", ErrProtocol)
 	}
-	c.last = b0&wsFinal != 0
+	c.last = b0&bitFinal != 0
 	c.open = !c.last
 	return nil
 }
 
 // unpack decompresses the message collected in packed.
-func (c *wsConn) unpack() error {
+func (c *Conn) unpack() error {
 	src := io.MultiReader(bytes.NewReader(c.packed), bytes.NewReader(deflateTail))
 	if c.inflate == nil {
 		c.inflate = flate.NewReader(src)
@@ -232,18 +242,18 @@ func (c *wsConn) unpack() error {
 }
 
 // answer deals with a control frame.
-func (c *wsConn) answer(op byte, body []byte) error {
+func (c *Conn) answer(op byte, body []byte) error {
 	switch op {
-	case wsPing:
+	case opPing:
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.ended {
 			return nil
 		}
-		return c.frame(wsPong|wsFinal, body)
-	case wsPong:
+		return c.frame(opPong|bitFinal, body)
+	case opPong:
 		return nil
-	case wsClose:
+	case opClose:
 		c.goodbye(body[:min(len(body), 2)])
 		return io.EOF
 	}
@@ -251,7 +261,7 @@ func (c *wsConn) answer(op byte, body []byte) error {
 }
 
 // Write sends p as binary messages. They are masked in a buffer of our own: p may be shared with other connections.
-func (c *wsConn) Write(p []byte) (int, error) {
+func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
@@ -259,7 +269,7 @@ func (c *wsConn) Write(p []byte) (int, error) {
 	}
 	sent := 0
 	for sent < len(p) {
-		piece := p[sent:min(len(p), sent+wsPiece)]
+		piece := p[sent:min(len(p), sent+piece)]
 		if err := c.message(piece); err != nil {
 			return sent, err
 		}
@@ -268,9 +278,9 @@ func (c *wsConn) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-func (c *wsConn) message(p []byte) error {
+func (c *Conn) message(p []byte) error {
 	if !c.deflate {
-		return c.frame(wsBinary|wsFinal, p)
+		return c.frame(opBinary|bitFinal, p)
 	}
 	var b bytes.Buffer
 	if c.squash == nil {
@@ -288,19 +298,19 @@ func (c *wsConn) message(p []byte) error {
 	if err := c.squash.Flush(); err != nil {
 		return err
 	}
-	return c.frame(wsBinary|wsFinal|wsCompressed, bytes.TrimSuffix(b.Bytes(), deflateTail[:4]))
+	return c.frame(opBinary|bitFinal|bitCompressed, bytes.TrimSuffix(b.Bytes(), deflateTail[:4]))
 }
 
 // frame writes one frame in one piece.
-func (c *wsConn) frame(b0 byte, body []byte) error {
+func (c *Conn) frame(b0 byte, body []byte) error {
 	b := append(c.out[:0], b0)
 	switch n := len(body); {
-	case n <= wsMaxControl:
-		b = append(b, wsMasked|byte(n))
+	case n <= maxControl:
+		b = append(b, bitMasked|byte(n))
 	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, wsMasked|126), uint16(n))
+		b = binary.BigEndian.AppendUint16(append(b, bitMasked|126), uint16(n))
 	default:
-		b = binary.BigEndian.AppendUint64(append(b, wsMasked|127), uint64(n))
+		b = binary.BigEndian.AppendUint64(append(b, bitMasked|127), uint64(n))
 	}
 	var key [4]byte
 	binary.LittleEndian.PutUint32(key[:], rand.Uint32())
@@ -331,22 +341,22 @@ func mask(b []byte, key [4]byte, pos int) {
 	}
 }
 
-func (c *wsConn) goodbye(status []byte) {
+func (c *Conn) goodbye(status []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ended {
 		c.ended = true
-		_ = c.frame(wsClose|wsFinal, status)
+		_ = c.frame(opClose|bitFinal, status)
 	}
 }
 
 // Close says goodbye unless a write is blocked, and closes the socket.
-func (c *wsConn) Close() error {
+func (c *Conn) Close() error {
 	if c.mu.TryLock() {
 		if !c.ended {
 			c.ended = true
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(wsFarewell))
-			_ = c.frame(wsClose|wsFinal, []byte{0x03, 0xe8}) // normal closure
+			_ = c.Conn.SetWriteDeadline(time.Now().Add(farewell))
+			_ = c.frame(opClose|bitFinal, []byte{0x03, 0xe8}) // normal closure
 		}
 		c.mu.Unlock()
 	}

@@ -1,4 +1,4 @@
-package wire
+package websocket
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func readWS(deflate bool, in ...[]byte) (data string, sent []byte, err error) {
 			p.rest = append(p.rest, b)
 		}
 	}
-	c := newWSConn(p, nil, deflate)
+	c := New(p, nil, deflate)
 	var out bytes.Buffer
 	buf := make([]byte, 7)
 	for {
@@ -61,10 +61,10 @@ func wsFrame(b0 byte, body string, key string) []byte {
 	b := []byte{b0}
 	m := byte(0)
 	if key != "" {
-		m = wsMasked
+		m = bitMasked
 	}
 	switch n := len(body); {
-	case n <= wsMaxControl:
+	case n <= maxControl:
 		b = append(b, m|byte(n))
 	case n < 1<<16:
 		b = binary.BigEndian.AppendUint16(append(b, m|126), uint16(n))
@@ -102,15 +102,15 @@ func TestWebsocketCutAnywhere(t *testing.T) {
 	t.Parallel()
 	z := squeeze(t, "squeezed")
 	stream := bytes.Join([][]byte{
-		wsFrame(wsBinary|wsFinal, "one ", ""),
-		wsFrame(wsPing|wsFinal, "are you there", ""),
-		wsFrame(wsText|wsFinal, "", ""),
-		wsFrame(wsBinary, "tw", ""), wsFrame(wsPong|wsFinal, "", ""), wsFrame(wsContinuation, "o", "mask"), wsFrame(wsContinuation|wsFinal, " ", ""),
-		wsFrame(wsBinary|wsFinal|wsCompressed, z, ""),
-		wsFrame(wsBinary|wsCompressed, z[:3], "mask"), wsFrame(wsContinuation|wsFinal, z[3:], ""),
-		wsFrame(wsBinary|wsFinal|wsCompressed, "\x00", ""),
-		wsFrame(wsBinary|wsFinal, strings.Repeat("x", 300), "abcd"),
-		wsFrame(wsClose|wsFinal, "\x03\xe8bye", "wxyz"),
+		wsFrame(opBinary|bitFinal, "one ", ""),
+		wsFrame(opPing|bitFinal, "are you there", ""),
+		wsFrame(opText|bitFinal, "", ""),
+		wsFrame(opBinary, "tw", ""), wsFrame(opPong|bitFinal, "", ""), wsFrame(opContinuation, "o", "mask"), wsFrame(opContinuation|bitFinal, " ", ""),
+		wsFrame(opBinary|bitFinal|bitCompressed, z, ""),
+		wsFrame(opBinary|bitCompressed, z[:3], "mask"), wsFrame(opContinuation|bitFinal, z[3:], ""),
+		wsFrame(opBinary|bitFinal|bitCompressed, "\x00", ""),
+		wsFrame(opBinary|bitFinal, strings.Repeat("x", 300), "abcd"),
+		wsFrame(opClose|bitFinal, "\x03\xe8bye", "wxyz"),
 	}, nil)
 	want := "one two squeezedsqueezed" + strings.Repeat("x", 300)
 	for i := range stream {
@@ -120,11 +120,11 @@ func TestWebsocketCutAnywhere(t *testing.T) {
 		}
 		// Our answers, read as the server would.
 		p := &parts{rest: [][]byte{bytes.Clone(sent)}}
-		server := newWSConn(p, nil, false)
+		server := New(p, nil, false)
 		if _, err := io.ReadAll(retry{server}); err != nil {
 			t.Fatal(err)
 		}
-		if len(sent) != 2+4+len("are you there")+2+4+2 || sent[0] != wsPong|wsFinal || sent[19] != wsClose|wsFinal {
+		if len(sent) != 2+4+len("are you there")+2+4+2 || sent[0] != opPong|bitFinal || sent[19] != opClose|bitFinal {
 			t.Fatalf("cut at %d: answered %q", i, sent)
 		}
 	}
@@ -146,7 +146,7 @@ func TestWebsocketRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, deflate := range []bool{false, true} {
 		p := &parts{}
-		c := newWSConn(p, nil, deflate)
+		c := New(p, nil, deflate)
 		var want bytes.Buffer
 		for _, n := range []int{0, 1, 125, 126, 65535, 65536, 200_000} {
 			b := bytes.Repeat([]byte("message "), n/8+1)[:n]
@@ -159,7 +159,7 @@ func TestWebsocketRoundTrip(t *testing.T) {
 			}
 			want.Write(b)
 		}
-		back := newWSConn(&parts{rest: [][]byte{p.sent.Bytes()}}, nil, deflate)
+		back := New(&parts{rest: [][]byte{p.sent.Bytes()}}, nil, deflate)
 		got, err := io.ReadAll(retry{back})
 		if err != nil || !bytes.Equal(got, want.Bytes()) {
 			t.Errorf("deflate %v: %v, %d of %d bytes", deflate, err, len(got), want.Len())
@@ -170,21 +170,21 @@ func TestWebsocketRoundTrip(t *testing.T) {
 func TestWebsocketRefuses(t *testing.T) {
 	t.Parallel()
 	for name, frame := range map[string][]byte{
-		"continuation of nothing": wsFrame(wsContinuation|wsFinal, "x", ""),
-		"second beginning":        append(wsFrame(wsBinary, "x", ""), wsFrame(wsBinary, "x", "")...),
-		"compressed uninvited":    wsFrame(wsBinary|wsFinal|wsCompressed, "x", ""),
-		"reserved bit":            wsFrame(wsBinary|wsFinal|0x20, "x", ""),
-		"reserved opcode":         wsFrame(3|wsFinal, "x", ""),
-		"reserved control":        wsFrame(11|wsFinal, "x", ""),
-		"fragmented ping":         wsFrame(wsPing, "x", ""),
-		"long ping":               wsFrame(wsPing|wsFinal, strings.Repeat("x", 126), ""),
-		"huge":                    {wsBinary | wsFinal, 127, 0xff, 0, 0, 0, 0, 0, 0, 0},
+		"continuation of nothing": wsFrame(opContinuation|bitFinal, "x", ""),
+		"second beginning":        append(wsFrame(opBinary, "x", ""), wsFrame(opBinary, "x", "")...),
+		"compressed uninvited":    wsFrame(opBinary|bitFinal|bitCompressed, "x", ""),
+		"reserved bit":            wsFrame(opBinary|bitFinal|0x20, "x", ""),
+		"reserved opcode":         wsFrame(3|bitFinal, "x", ""),
+		"reserved control":        wsFrame(11|bitFinal, "x", ""),
+		"fragmented ping":         wsFrame(opPing, "x", ""),
+		"long ping":               wsFrame(opPing|bitFinal, strings.Repeat("x", 126), ""),
+		"huge":                    {opBinary | bitFinal, 127, 0xff, 0, 0, 0, 0, 0, 0, 0},
 	} {
 		if data, _, err := readWS(false, frame); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: %v, %q", name, err, data)
 		}
 	}
-	if data, _, err := readWS(true, wsFrame(wsBinary|wsFinal|wsCompressed, "\xff\xff\xff", "")); !errors.Is(err, ErrProtocol) {
+	if data, _, err := readWS(true, wsFrame(opBinary|bitFinal|bitCompressed, "\xff\xff\xff", "")); !errors.Is(err, ErrProtocol) {
 		t.Errorf("not deflate: %v, %q", err, data)
 	}
 }
@@ -192,8 +192,8 @@ func TestWebsocketRefuses(t *testing.T) {
 // FuzzWebsocket feeds the reader anything: it may refuse, it may not panic, hang or make more bytes than compression can.
 func FuzzWebsocket(f *testing.F) {
 	z := squeeze(f, "squeezed")
-	f.Add(append(wsFrame(wsBinary|wsFinal|wsCompressed, z, ""), wsFrame(wsPing|wsFinal, "x", "mask")...), 3)
-	f.Add(append(wsFrame(wsBinary, "tw", ""), wsFrame(wsContinuation|wsFinal, "o", "mask")...), 4)
+	f.Add(append(wsFrame(opBinary|bitFinal|bitCompressed, z, ""), wsFrame(opPing|bitFinal, "x", "mask")...), 3)
+	f.Add(append(wsFrame(opBinary, "tw", ""), wsFrame(opContinuation|bitFinal, "o", "mask")...), 4)
 	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
 		cut = max(0, min(cut, len(stream)))
 		whole, _, err1 := readWS(true, stream)
