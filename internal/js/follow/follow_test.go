@@ -115,6 +115,40 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestReadAsConnected: the connection for the messages is made as that of the requests was.
+func TestReadAsConnected(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]testkit.Option{
+		"token": {testkit.WithToken("secret")}, "user": {testkit.WithUser("u", "p")}, "tls": {testkit.WithTLS()},
+		"client certificate": {testkit.WithTLSVerify()}, "jwt": {testkit.WithJWT()}, "domain": {testkit.WithDomain("hub")},
+		"websocket": {testkit.WithWebsocket()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := testkit.Server(t, opts...)
+			js := srv.JS()
+			if name == "websocket" {
+				nc, err := nats.Connect(srv.WebsocketURL(), nats.CustomInboxPrefix("mine"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(nc.Close)
+				if js, err = jetstream.New(nc); err != nil {
+					t.Fatal(err)
+				}
+			}
+			testkit.Stream(t, js, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}})
+			testkit.Store(t, js, "s.1", 3, "x")
+			cfg := config(srv)
+			cfg.JS, cfg.Limit = js, 3
+			got := 0
+			if err := follow.Read(t.Context(), cfg, follow.Sink{Each: func(*follow.Msg) error { got++; return nil }}); err != nil || got != 3 {
+				t.Errorf("%v after %d messages", err, got)
+			}
+		})
+	}
+}
+
 // TestReadSkips: what does not count is read and does not use up the limit.
 func TestReadSkips(t *testing.T) {
 	t.Parallel()
