@@ -346,6 +346,44 @@ func TestOneConsumerAlone(t *testing.T) {
 	}
 }
 
+// TestLastOfEachAgain: a consumer that is lost while the last messages are read is made again for them alone.
+func TestLastOfEachAgain(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t)
+	s := testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}})
+	const n = 20
+	for range 2 {
+		for i := range n {
+			testkit.Store(t, srv.JS(), fmt.Sprintf("s.%d", i), 1, "x")
+		}
+	}
+	testkit.Store(t, srv.JS(), "s.19", 2, "changed") // 39 is between
+	cfg := config(srv)
+	cfg.From.Policy, cfg.Ahead = jetstream.DeliverLastPerSubjectPolicy, 2
+	var got []uint64
+	err := follow.Read(t.Context(), cfg, follow.Sink{
+		Each: func(m *follow.Msg) error {
+			if got = append(got, m.Sequence); len(got) != n/2 {
+				return nil
+			}
+			for name := range s.ConsumerNames(context.Background()).Name() {
+				if err := s.DeleteConsumer(context.Background(), name); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		End: func() error { return follow.ErrStop },
+	})
+	var want []uint64
+	for seq := uint64(n + 1); seq < 2*n; seq++ {
+		want = append(want, seq)
+	}
+	if want = append(want, 2*n+2); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", err, got, want)
+	}
+}
+
 // TestPatience: a server that is gone is waited for as long as was asked for.
 func TestPatience(t *testing.T) {
 	t.Parallel()
