@@ -97,9 +97,6 @@ func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
 func (s *ordered) ask(ctx context.Context) error {
 	if s.asked {
 		s.discard()
-		if s.cfg.Once {
-			return fmt.Errorf("reading stream %s: %w", s.cfg.Stream, ErrGone)
-		}
 		if err := s.remake(ctx); err != nil || s.consumer == "" {
 			return err
 		}
