@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -95,6 +96,34 @@ func TestScanWithoutSecondConnection(t *testing.T) {
 		}
 		if n := testkit.State(t, srv.JS(), name).Consumers; n != 0 {
 			t.Errorf("%d consumers are left", n)
+		}
+	}
+}
+
+// TestScanDenied: who may make no consumer reads by gets; who may make one and not pull from it is told so at once.
+func TestScanDenied(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t, testkit.WithConfig(`no_auth_user: all
+authorization { users = [
+  { user: all, password: x }
+  { user: gets, password: x, permissions: { publish: { deny: ["$JS.API.CONSUMER.>"] } } }
+  { user: none, password: x, permissions: { publish: { deny: ["$JS.API.CONSUMER.MSG.NEXT.>"] } } }
+] }`))
+	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "X", Subjects: []string{"x"}, AllowDirect: true})
+	testkit.Store(t, srv.JS(), "x", 20, "b")
+	for user, want := range map[string]int{"gets": 20, "none": 0} {
+		nc, err := nats.Connect(srv.URL(), nats.UserInfo(user, "x"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		must(t, err)
+		t.Cleanup(nc.Close)
+		s, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Hour))
+		must(t, err)
+		c := js.New(s)
+		info, err := c.Info(t.Context(), "X")
+		must(t, err)
+		n := 0
+		err = c.Scan(t.Context(), info, js.Range{}, func(*js.DirectMessage) error { n++; return nil })
+		if n != want || (want == 0) != (fail.CodeOf(err) == fail.Unreachable) {
+			t.Errorf("%s: %d messages, %v", user, n, err)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (p *pass) run(ctx context.Context) error {
 	cfg := follow.Config{
 		JS: p.lister.JetStream, Prefix: client.Subject(""), Timeout: 6 * client.Timeout(), // a server has to look at all subjects first
 		Stream: info.Config.Name, Created: p.stream.Created, Keep: info.Config.ConsumerLimits.InactiveThreshold,
-		HeadersOnly: true, Once: true, Ahead: p.lister.ahead,
+		HeadersOnly: true, Ahead: p.lister.ahead,
 	}
 	if p.filter != "" {
 		cfg.Filters = []string{p.filter}

@@ -141,7 +141,7 @@ func TestEachOfWhatChanges(t *testing.T) {
 	}
 }
 
-// A consumer that goes away is no end: the rest is asked for in pages.
+// A consumer that goes away is no end: another one tells the rest.
 func TestEachWithoutItsConsumer(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)

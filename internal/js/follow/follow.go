@@ -24,9 +24,6 @@ var (
 // ErrNoDirect says that the stream does not take direct gets, or its server no batches of them (before 2.11).
 var ErrNoDirect = errors.New("batched direct gets are not available")
 
-// ErrGone says that the consumer was lost before the end.
-var ErrGone = errors.New("the consumer was lost")
-
 // ConnectError is why there is no connection for the messages.
 type ConnectError struct{ Err error }
 
@@ -55,7 +52,6 @@ type Config struct {
 	// nobody knows how much is pending at the start.
 	Direct      bool
 	HeadersOnly bool
-	Once        bool          // when the consumer gets lost the reading ends with ErrGone: another one would not go on where it was
 	Limit       uint64        // end after this many messages; 0 is no limit
 	UpTo        uint64        // end at this sequence; 0 goes on
 	Ahead       int           // how many messages are asked for at a time; 0 is the usual number

@@ -115,6 +115,40 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestReadAsConnected: the connection for the messages is made as that of the requests was.
+func TestReadAsConnected(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]testkit.Option{
+		"token": {testkit.WithToken("secret")}, "user": {testkit.WithUser("u", "p")}, "tls": {testkit.WithTLS()},
+		"client certificate": {testkit.WithTLSVerify()}, "jwt": {testkit.WithJWT()}, "domain": {testkit.WithDomain("hub")},
+		"websocket": {testkit.WithWebsocket()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := testkit.Server(t, opts...)
+			js := srv.JS()
+			if name == "websocket" {
+				nc, err := nats.Connect(srv.WebsocketURL(), nats.CustomInboxPrefix("mine"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(nc.Close)
+				if js, err = jetstream.New(nc); err != nil {
+					t.Fatal(err)
+				}
+			}
+			testkit.Stream(t, js, jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}})
+			testkit.Store(t, js, "s.1", 3, "x")
+			cfg := config(srv)
+			cfg.JS, cfg.Limit = js, 3
+			got := 0
+			if err := follow.Read(t.Context(), cfg, follow.Sink{Each: func(*follow.Msg) error { got++; return nil }}); err != nil || got != 3 {
+				t.Errorf("%v after %d messages", err, got)
+			}
+		})
+	}
+}
+
 // TestReadSkips: what does not count is read and does not use up the limit.
 func TestReadSkips(t *testing.T) {
 	t.Parallel()
@@ -309,6 +343,44 @@ func TestOneConsumerAlone(t *testing.T) {
 	})
 	if err != nil || got != n {
 		t.Errorf("%v after %d messages", err, got)
+	}
+}
+
+// TestLastOfEachAgain: a consumer that is lost while the last messages are read is made again for them alone.
+func TestLastOfEachAgain(t *testing.T) {
+	t.Parallel()
+	srv := testkit.Server(t)
+	s := testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*"}})
+	const n = 20
+	for range 2 {
+		for i := range n {
+			testkit.Store(t, srv.JS(), fmt.Sprintf("s.%d", i), 1, "x")
+		}
+	}
+	testkit.Store(t, srv.JS(), "s.19", 2, "changed") // 39 is between
+	cfg := config(srv)
+	cfg.From.Policy, cfg.Ahead = jetstream.DeliverLastPerSubjectPolicy, 2
+	var got []uint64
+	err := follow.Read(t.Context(), cfg, follow.Sink{
+		Each: func(m *follow.Msg) error {
+			if got = append(got, m.Sequence); len(got) != n/2 {
+				return nil
+			}
+			for name := range s.ConsumerNames(context.Background()).Name() {
+				if err := s.DeleteConsumer(context.Background(), name); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		End: func() error { return follow.ErrStop },
+	})
+	var want []uint64
+	for seq := uint64(n + 1); seq < 2*n; seq++ {
+		want = append(want, seq)
+	}
+	if want = append(want, 2*n+2); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", err, got, want)
 	}
 }
 

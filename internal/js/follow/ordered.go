@@ -75,10 +75,11 @@ func newOrdered(ctx context.Context, r *Reader) (*ordered, error) {
 	return s, nil
 }
 
-// make makes a consumer that begins after the latest message, and says how many messages it has.
+// make makes a consumer for what comes after the latest message, and says how many messages it has.
 func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
 	cfg := s.config
-	if s.seq > 0 {
+	// Who waits for the end of the last messages has no use for those between: what comes again is passed over.
+	if s.seq > 0 && !(cfg.DeliverPolicy == jetstream.DeliverLastPerSubjectPolicy && s.ending()) {
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, s.seq+1, nil
 	}
 	cfg.Name = "nats_" + nuid.Next()
@@ -96,9 +97,6 @@ func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
 func (s *ordered) ask(ctx context.Context) error {
 	if s.asked {
 		s.discard()
-		if s.cfg.Once {
-			return fmt.Errorf("reading stream %s: %w", s.cfg.Stream, ErrGone)
-		}
 		if err := s.remake(ctx); err != nil || s.consumer == "" {
 			return err
 		}
@@ -210,9 +208,12 @@ func (s *ordered) take(_ context.Context, w *wire.Msg, m *Msg) (bool, error) {
 		return false, nil
 	}
 	s.next++
-	s.seq = from.Sequence
 	p.left--
 	s.pulled = p
+	if from.Sequence <= s.seq {
+		return false, s.taken()
+	}
+	s.seq = from.Sequence
 	m.Subject, m.Reply, m.Header, m.Data = w.Subject, w.Reply, w.Header, w.Payload
 	m.Sequence, m.Pending, m.Time = from.Sequence, from.Pending, from.Time
 	return true, nil

@@ -39,7 +39,7 @@ type Reader struct {
 	read  uint64 // messages and answers, to notice silence
 	quiet time.Duration
 	known uint64    // read at the last glance
-	since time.Time // nothing can come, zero when it can
+	since time.Time // when nothing could come any more; zero when it can
 }
 
 // way is how messages are asked for. Its methods are called by the goroutine of Run.
