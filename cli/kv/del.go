@@ -134,6 +134,7 @@ func (o *removal) runOne(ctx context.Context, e *env.Env, b *store.Bucket) error
 	if err != nil {
 		return hintTTL(o.bucket, err)
 	}
+	lives(e, b, o.ttl)
 	out.Keys, out.Revision = 1, rev
 	return e.Out.Print(out)
 }

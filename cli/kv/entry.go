@@ -34,7 +34,7 @@ type entry struct {
 // newEntry takes the value along unless only what stands around it was read.
 func newEntry(e store.Entry) entry {
 	out := entry{
-		Bucket: e.Bucket, Key: e.Key, Revision: e.Revision, Op: e.Op, Created: e.Created, Delta: e.Delta, Size: e.Size, TTL: e.TTL,
+		Bucket: e.Bucket, Key: e.Key, Revision: e.Revision, Op: e.Op, Created: e.Created, Delta: e.Delta, Size: e.Size, TTL: store.TTLText(e.TTL),
 		Headers: store.OwnHeaders(e.Header), raw: e.Value,
 	}
 	switch {

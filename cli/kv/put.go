@@ -107,6 +107,7 @@ func (o valueOptions) store(ctx context.Context, e *env.Env, write func(context.
 		if err != nil || o.quiet {
 			return hintTTL(o.bucket, err)
 		}
+		o.ttl = lives(e, b, o.ttl)
 		if !e.Out.Machine() {
 			e.Say("Stored revision %d of %s > %s", rev, o.bucket, o.key)
 		}
@@ -124,6 +125,16 @@ func hintTTL(bucket string, err error) error {
 		return fail.Hint(err, "nats kv edit %s --marker-ttl 1m lets values and markers of the bucket have one", bucket)
 	}
 	return err
+}
+
+// lives is how long the server keeps what was stored with a TTL; a warning tells that it is longer than was asked for.
+func lives(e *env.Env, b *store.Bucket, ttl time.Duration) time.Duration {
+	least := b.Info().Config.SubjectDeleteMarkerTTL
+	if ttl == 0 || ttl >= least || b.History() == 1 {
+		return ttl
+	}
+	e.IO.Warn("it lives %s, not %s: a bucket that keeps a history keeps everything as long as its markers", least, ttl)
+	return least
 }
 
 type putOptions struct{ valueOptions }

@@ -106,6 +106,22 @@ func TestPutWithATTL(t *testing.T) {
 	c.Fails(fail.Failure, "kv put CFG a v --ttl 1h", "10166", "nats: hint: nats kv edit CFG --marker-ttl 1m lets")
 	c.OK("kv edit CFG --marker-ttl 1m")
 	c.OK("kv put CFG a v --ttl 1h")
+	// The server raises what is shorter than its markers live, unless there is but one value of a key, and says so in seconds.
+	c.OK("kv add LONG --history 2 --marker-ttl 1m")
+	r := c.OK("kv put LONG a v --ttl 5s --jq .ttl_ns")
+	equal(t, r.Out, "60000000000\n")
+	says(t, r.Err, "warning: it lives 1m0s, not 5s: ")
+	equal(t, c.OK("kv get LONG a --jq .ttl").Out, "1m0s\n")
+	says(t, c.OK("kv purge LONG a --ttl 5s -f").Err, "warning: it lives 1m0s, not 5s: ")
+	if r := c.OK("kv put TTL short v --ttl 5s"); strings.Contains(r.Err, "warning") {
+		t.Errorf("%s", r.Err)
+	}
+	c.OK("kv put LONG b v --ttl 5s")
+	exported := c.OK("kv export LONG").Out
+	says(t, exported, `"ttl":"1m0s"`)
+	c.Stdin(exported).OK("kv import TTL")
+	c.Stdin(strings.Replace(exported, "1m0s", "90", 1)).OK("kv import TTL --keep-ttl")
+	equal(t, c.OK("kv get TTL b --jq .ttl").Out, "1m30s\n")
 }
 
 func TestEntryViews(t *testing.T) {

@@ -63,7 +63,7 @@ func appendEntry(to []byte, e Entry) []byte {
 	}
 	if e.TTL != "" {
 		to = append(to, `,"ttl":`...)
-		to = appendString(to, strings.ToValidUTF8(e.TTL, "\uFFFD"))
+		to = appendString(to, strings.ToValidUTF8(TTLText(e.TTL), "\uFFFD"))
 	}
 	if own := OwnHeaders(e.Header); len(own) > 0 {
 		if raw, err := json.Marshal(own); err == nil {

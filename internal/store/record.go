@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -47,7 +49,18 @@ func (r *recordReader) read(line []byte) (record, []byte, error) {
 	if err := CheckKey(rec.Key); err != nil {
 		return rec, nil, err
 	}
+	rec.TTL = TTLText(rec.TTL)
 	return rec, value, nil
+}
+
+// TTLText is the TTL of a message as a Go duration. Writers may give it as whole seconds, and servers do so where they
+// raise it; what is neither, such as never, stays.
+func TTLText(header string) string {
+	seconds, err := strconv.ParseInt(header, 10, 64)
+	if err != nil || seconds < 0 || seconds > math.MaxInt64/int64(time.Second) {
+		return header
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }
 
 // decodeRecord reads any spelling of a record and says what is wrong with a line that is none.
