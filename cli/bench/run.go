@@ -99,7 +99,7 @@ func (r result) table(p *render.Page) {
 func world(e *env.Env) crew.World {
 	settings := e.Nats.Effective()
 	return crew.World{
-		Options: e.Nats.Options, Dial: e.Nats.Dial, Timeout: settings.Timeout, Say: e.Say, Tool: e.Build.Version,
+		Options: e.Nats.Options, Dial: e.Nats.Dial, Explain: e.Nats.Explain, Timeout: settings.Timeout, Say: e.Say, Tool: e.Build.Version,
 		JetStream: func(nc *nats.Conn, opts ...jetstream.JetStreamOpt) (jetstream.JetStream, error) {
 			opts = append([]jetstream.JetStreamOpt{jetstream.WithDefaultTimeout(settings.Timeout)}, opts...)
 			switch {

@@ -64,6 +64,13 @@ func samples(n int64) string {
 	return Commas(n) + " samples"
 }
 
+func messages(n int64, one, more string) string {
+	if n == 1 {
+		return "1 message " + one
+	}
+	return Commas(n) + " messages " + more
+}
+
 func (c *Client) line() string {
 	out := speed(c.Rate, c.BytesPerSecond)
 	if l := c.Latency; l != nil {
@@ -100,10 +107,10 @@ func (r *Report) remarks() []string {
 			out = append(out, d.text())
 		}
 		if n := s.Total.Denied; n > 0 {
-			out = append(out, Commas(n)+" messages were denied by the server")
+			out = append(out, messages(n, "was", "were")+" denied by the server")
 		}
 		if n := s.Total.Unconfirmed; n > 0 {
-			out = append(out, Commas(n)+" messages are in doubt: the server did not confirm them")
+			out = append(out, messages(n, "is", "are")+" in doubt: no word came from the server")
 		}
 	}
 	out = append(out, r.Notes...)

@@ -43,7 +43,11 @@ func (g *Group) DialWire(ctx context.Context) (*wire.Conn, error) {
 	if o.InProcessServer != nil {
 		return nil, fail.Usagef("the wire engine needs a server with a socket: use --engine nats.go for an embedded one")
 	}
-	return wire.Dial(ctx, o)
+	c, err := wire.Dial(ctx, o)
+	if err != nil && g.World.Explain != nil {
+		err = g.World.Explain(err)
+	}
+	return c, err
 }
 
 // Client is a connection of nats.go that does not come back: a benchmark of a lost connection is over.
@@ -51,6 +55,7 @@ type Client struct {
 	*nats.Conn
 	mu      sync.Mutex
 	err     error
+	Broken  chan struct{} // closed with the first error that comes by itself
 	Down    chan struct{} // closed with the connection
 	Refused atomic.Int64  // publishes denied
 	report  func(error)   // called with each error that comes by itself; may be nil
@@ -63,7 +68,7 @@ func (g *Group) DialNats(ctx context.Context, report func(error)) (*Client, erro
 		return nil, err
 	}
 	defer release()
-	c := &Client{Down: make(chan struct{}), report: report}
+	c := &Client{Broken: make(chan struct{}), Down: make(chan struct{}), report: report}
 	called := func(o *nats.Options) error { // shut waits for the handlers
 		o.NoCallbacksAfterClientClose = false
 		return nil
@@ -102,6 +107,7 @@ func (c *Client) fail(err error) {
 	c.mu.Lock()
 	if c.err == nil {
 		c.err = err
+		close(c.Broken)
 		if c.report != nil {
 			c.report(err)
 		}
@@ -114,6 +120,32 @@ func (c *Client) Failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// Bound is ctx until the first error of the connection that comes by itself, such as a denial: a request that the server never saw
+// has no answer to wait for. Known tells that error from the end of the context.
+func (c *Client) Bound(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		defer cancel(nil)
+		select {
+		case <-c.Broken:
+			cancel(c.Failed())
+		case <-c.Down:
+		case <-ctx.Done():
+		}
+	}()
+	return ctx
+}
+
+// Free closes the connection when the first error comes by itself: that ends waits which know no context. The returned function ends
+// the watch.
+func (c *Client) Free(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(c.Bound(ctx), func() {
+		if c.Failed() != nil {
+			c.Close()
+		}
+	})
 }
 
 // goodbye is how long the connections of a server may outlive its streams when it shuts down.

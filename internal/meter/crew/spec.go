@@ -130,6 +130,8 @@ type World struct {
 	Gate func(context.Context) error
 	// Tool is the version of this program, for reports.
 	Tool string
+	// Explain makes an error of connecting with Options say more; nil leaves it as it is.
+	Explain func(error) error
 }
 
 // Progress is how far the clients of one side have come.

@@ -122,6 +122,52 @@ func TestWrongCredentialsEndEveryKind(t *testing.T) {
 	})
 }
 
+// The server says at once that something is denied: nobody waits for an answer that cannot come, whichever request it is.
+func TestDenialsEndEveryKind(t *testing.T) {
+	t.Parallel()
+	for name, deny := range map[string]string{
+		"everything": `"$JS.API.>", "b"`,
+		"work":       `"b", "$KV.>", "$JS.API.CONSUMER.MSG.NEXT.>", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.>", "$JS.API.DIRECT.GET.>"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			everyKind(t, func(t *testing.T, kind, engine string) {
+				if kind == "sub" || kind == "service serve" {
+					t.Skip("this kind sends nothing")
+				}
+				srv := testkit.Server(t, testkit.WithConfig(`authorization { users = [ { user: a, password: a }, { user: u, password: p, permissions: { publish: { deny: [`+deny+`] } } } ] }`))
+				as := func(user string) string { return strings.Replace(srv.URL(), "//", "//"+user+"@", 1) }
+				nc, err := nats.Connect(as("a:a"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+				js, err := jetstream.New(nc)
+				if err != nil {
+					t.Fatal(err)
+				}
+				testkit.Stream(t, js, jetstream.StreamConfig{Name: "B", Subjects: []string{"b"}, Storage: jetstream.MemoryStorage, AllowDirect: true, AllowAtomicPublish: true, AllowBatchPublish: true})
+				testkit.Store(t, js, "b", 20, "12345")
+				testkit.Consumer(t, js, "B", jetstream.ConsumerConfig{Durable: "mine", AckPolicy: jetstream.AckExplicitPolicy})
+				testkit.KV(t, js, jetstream.KeyValueConfig{Bucket: "mine"})
+				w := world(t, as("u:p"))
+				w.Timeout = time.Hour
+				s := endless(kind, engine)
+				s.Bucket.Name = "mine"
+				if kind == "js consume" || kind == "js fetch" {
+					s.Stream.Consumer = "mine"
+				}
+				r, err := load.Run(t.Context(), w, s)
+				if fail.CodeOf(err) != fail.Unreachable || !strings.Contains(err.Error(), "ermissions") {
+					t.Errorf("%v", err)
+				}
+				if r != nil && (r.Outcome != meter.Failed || r.Sides[0].Total.Messages != 0 || r.Sides[0].Total.Latency != nil) {
+					t.Errorf("%s %+v", r.Outcome, r.Sides[0].Total)
+				}
+			})
+		})
+	}
+}
+
 func TestNoStreamEndsEveryKind(t *testing.T) {
 	t.Parallel()
 	srv := testkit.Server(t)

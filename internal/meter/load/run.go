@@ -112,6 +112,9 @@ func (g *group) fill(r *meter.Report) {
 			}
 			c.WireBytes, c.Delivery = w.Extra.WireBytes, w.Extra.Delivery
 			c.Denied, c.Unconfirmed = w.Extra.Denied, w.Extra.Unconfirmed
+			if c.Messages == 0 { // what was denied or refused has no latency
+				c.Latency, c.Lag = nil, nil
+			}
 			if w.Err != nil {
 				c.Error = w.Err.Error()
 			}

@@ -64,6 +64,7 @@ func (r *reader) run(ctx context.Context, work func(*reader, context.Context) er
 		select {
 		case err := <-ended:
 			cancel(err)
+			c.Close() // ends waits that know no context
 		case <-stop:
 		}
 	})
@@ -128,7 +129,7 @@ func messageSize(m jetstream.Msg) int64 { return int64(len(m.Data()) + crew.Head
 
 // prepareConsumer makes or finds the durable consumer of the run.
 func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), error) {
-	c, stream, err := g.existing(ctx, r)
+	ctx, c, stream, err := g.existing(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -136,14 +137,14 @@ func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), e
 	s := g.Spec.Stream
 	if s.Consumer != defaultConsumer {
 		if _, err := stream.Consumer(ctx, s.Consumer); err != nil {
-			return end, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, err)
+			return end, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, c.told(err))
 		}
 		return end, nil
 	}
 	old, missing := stream.Consumer(ctx, s.Consumer)
 	if missing == nil && old.CachedInfo().NumPending+uint64(old.CachedInfo().NumAckPending) == 0 { // used up: begin anew
 		if err := stream.DeleteConsumer(ctx, s.Consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return end, fmt.Errorf("consumer %s: %w", s.Consumer, err)
+			return end, fmt.Errorf("consumer %s: %w", s.Consumer, c.told(err))
 		}
 		missing = jetstream.ErrConsumerNotFound
 	}
@@ -155,7 +156,7 @@ func (g *group) prepareConsumer(ctx context.Context, r *meter.Report) (func(), e
 		cfg.MaxAckPending = 0
 	}
 	if _, err := stream.CreateOrUpdateConsumer(ctx, cfg); err != nil {
-		return end, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, err)
+		return end, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, c.told(err))
 	}
 	if missing == nil || g.Spec.AllClients > 0 { // others use it too
 		return end, nil
@@ -179,7 +180,7 @@ func ackPolicy(name string) jetstream.AckPolicy {
 }
 
 func (g *group) prepareReading(ctx context.Context, r *meter.Report) (func(), error) {
-	c, _, err := g.existing(ctx, r)
+	_, c, _, err := g.existing(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func (r *reader) batch(ctx context.Context, seq uint64, n int, filter string) (u
 
 // prepareBucket makes or finds the bucket of a run. Only the default one is created.
 func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), error) {
-	c, err := g.control(ctx)
+	ctx, c, err := g.control(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +137,12 @@ func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), err
 	case missing == nil && b.Name != DefaultBucket:
 		return end, nil
 	case b.Name != DefaultBucket, g.Spec.Kind != "kv put" && missing != nil:
-		return end, fail.Hint(fmt.Errorf("bucket %s: %w", b.Name, missing), "nats bench kv put fills %s", DefaultBucket)
+		return end, fail.Hint(fmt.Errorf("bucket %s: %w", b.Name, c.told(missing)), "nats bench kv put fills %s", DefaultBucket)
 	case g.Spec.Kind != "kv put":
 		return end, nil
 	}
 	if _, err := c.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.Name, History: b.History, MaxBytes: b.MaxBytes, Storage: storage(b.Storage), Replicas: b.Replicas}); err != nil {
-		return end, fmt.Errorf("creating bucket %s: %w", b.Name, err)
+		return end, fmt.Errorf("creating bucket %s: %w", b.Name, c.told(err))
 	}
 	if b.Cleanup && errors.Is(missing, jetstream.ErrBucketNotFound) {
 		end = g.undo(ctx, c, "bucket "+b.Name, func(ctx context.Context) error { return c.js.DeleteKeyValue(ctx, b.Name) })
@@ -154,10 +154,10 @@ func (g *group) prepareBucket(ctx context.Context, r *meter.Report) (func(), err
 func (g *group) empty(ctx context.Context, c *control, bucket string) error {
 	s, err := c.js.Stream(ctx, "KV_"+bucket)
 	if err != nil {
-		return fmt.Errorf("bucket %s: %w", bucket, err)
+		return fmt.Errorf("bucket %s: %w", bucket, c.told(err))
 	}
 	if err := s.Purge(ctx); err != nil {
-		return fmt.Errorf("purging bucket %s: %w", bucket, err)
+		return fmt.Errorf("purging bucket %s: %w", bucket, c.told(err))
 	}
 	return nil
 }
@@ -222,10 +222,10 @@ func dialPutter(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet
 	js, err := g.World.JetStream(c.Conn)
 	if err == nil {
 		p := &putter{Client: c, w: w, spec: g.Spec, keys: reader{spec: g.Spec}, ctx: ctx}
-		if p.kv, err = js.KeyValue(ctx, g.Spec.Bucket.Name); err == nil {
+		if p.kv, err = js.KeyValue(c.Bound(ctx), g.Spec.Bucket.Name); err == nil {
 			return p, nil
 		}
-		err = fmt.Errorf("bucket %s: %w", g.Spec.Bucket.Name, err)
+		err = fmt.Errorf("bucket %s: %w", g.Spec.Bucket.Name, c.Known(err))
 	}
 	c.Shut()
 	return nil, err

@@ -18,7 +18,7 @@ const oldGroup = "nats-bench"
 
 // prepareOld makes the consumer of a run that uses the legacy API of nats.go, and removes it afterwards.
 func (g *group) prepareOld(ctx context.Context, r *meter.Report) (func(), error) {
-	c, _, err := g.existing(ctx, r)
+	ctx, c, _, err := g.existing(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (g *group) prepareOld(ctx context.Context, r *meter.Report) (func(), error)
 	}
 	if s.Consumer != defaultConsumer {
 		if _, err := js.ConsumerInfo(s.Name, s.Consumer, nats.Context(ctx)); err != nil {
-			return c.Shut, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, err)
+			return c.Shut, fmt.Errorf("getting durable consumer '%s': %w", s.Consumer, c.told(err))
 		}
 		return c.Shut, nil
 	}
@@ -45,10 +45,10 @@ func (g *group) prepareOld(ctx context.Context, r *meter.Report) (func(), error)
 		cfg.DeliverSubject, cfg.DeliverGroup = nats.NewInbox(), oldGroup
 	}
 	if err := js.DeleteConsumer(s.Name, s.Consumer, nats.Context(ctx)); err != nil && !errors.Is(err, nats.ErrConsumerNotFound) {
-		return c.Shut, fmt.Errorf("consumer %s: %w", s.Consumer, err)
+		return c.Shut, fmt.Errorf("consumer %s: %w", s.Consumer, c.told(err))
 	}
 	if _, err := js.AddConsumer(s.Name, cfg, nats.Context(ctx)); err != nil {
-		return c.Shut, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, err)
+		return c.Shut, fmt.Errorf("creating durable consumer '%s': %w", s.Consumer, c.told(err))
 	}
 	return func() {
 		defer c.Shut()

@@ -12,7 +12,7 @@ import (
 )
 
 func (p *putter) Begin(ctx context.Context) {
-	p.ctx = ctx
+	p.ctx = p.Bound(ctx)
 	p.w.Set(meter.Putting)
 }
 

@@ -67,7 +67,7 @@ func dialNatsStore(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Out
 }
 
 func (o *natsStore) Begin(ctx context.Context) {
-	o.ctx = ctx
+	o.ctx = o.Bound(ctx)
 	if o.spec.Kind == crew.ModeAsync {
 		o.reader.Go(o.collect)
 	}
@@ -84,6 +84,8 @@ func (o *natsStore) collect() {
 				err = o.Known(err)
 			}
 			o.spoil(err)
+		case <-o.Broken:
+			o.spoil(o.Client.Failed())
 		case <-o.Down:
 			o.spoil(nats.ErrConnectionClosed)
 		}
@@ -182,7 +184,9 @@ func (o *natsStore) store(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, o.w.Group.World.Timeout)
 	defer cancel()
 	n, sizes := int64(len(o.batch)), int64(0)
+	free := o.Free(bounded) // it waits without the context
 	_, err := jetstreamext.PublishMsgBatch(bounded, o.js, o.batch)
+	free()
 	for _, m := range o.batch { // with the headers that the library has put in
 		sizes += int64(len(m.Data) + crew.HeaderSize(m.Header))
 	}
@@ -222,7 +226,7 @@ func (o *natsStore) Drain(ctx context.Context) (int64, error) {
 	if o.left == 0 {
 		o.w.End(o.w.Run().Now())
 	}
-	return o.left, err
+	return max(o.left-o.Refused.Load(), 0), err
 }
 
 func (o *natsStore) Ping(ctx context.Context) error { return o.FlushWithContext(ctx) }

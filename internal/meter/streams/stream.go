@@ -18,17 +18,26 @@ type control struct {
 	js jetstream.JetStream
 }
 
-func (g *group) control(ctx context.Context) (*control, error) {
+// control connects. The context that it returns ends with the first error of the connection, which told then tells.
+func (g *group) control(ctx context.Context) (context.Context, *control, error) {
 	c, err := g.DialNats(ctx, nil)
 	if err != nil {
-		return nil, err
+		return ctx, nil, err
 	}
 	js, err := g.World.JetStream(c.Conn)
 	if err != nil {
 		c.Shut()
-		return nil, err
+		return ctx, nil, err
 	}
-	return &control{c, js}, nil
+	return c.Bound(ctx), &control{c, js}, nil
+}
+
+// told is err, or what the server said of the connection while it was waited for.
+func (c *control) told(err error) error {
+	if said := c.Failed(); said != nil && errors.Is(err, context.Canceled) {
+		return said
+	}
+	return err
 }
 
 // undo runs f with time of its own: the run may have been interrupted.
@@ -50,7 +59,7 @@ func (g *group) undo(ctx context.Context, c *control, what string, f func(contex
 
 // prepareStream makes the stream of a publishing run ready.
 func (g *group) prepareStream(ctx context.Context, r *meter.Report) (func(), error) {
-	c, err := g.control(ctx)
+	ctx, c, err := g.control(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,17 +71,17 @@ func (g *group) prepareStream(ctx context.Context, r *meter.Report) (func(), err
 	if s.Create {
 		_, missing := c.js.Stream(ctx, s.Name)
 		if stream, err = c.js.CreateStream(ctx, g.streamConfig()); err != nil {
-			return end, fail.Hint(fmt.Errorf("could not create the stream. If you want to delete and re-define the stream use `nats stream delete %s`: %w", s.Name, err), "nats stream info %s", s.Name)
+			return end, fail.Hint(fmt.Errorf("could not create the stream. If you want to delete and re-define the stream use `nats stream delete %s`: %w", s.Name, c.told(err)), "nats stream info %s", s.Name)
 		}
 		created = errors.Is(missing, jetstream.ErrStreamNotFound)
 	} else if stream, err = c.js.Stream(ctx, s.Name); err != nil {
-		return end, fail.Hint(fmt.Errorf("could not access stream %s: %w", s.Name, err), "--create makes it")
+		return end, fail.Hint(fmt.Errorf("could not access stream %s: %w", s.Name, c.told(err)), "--create makes it")
 	}
 	if s.Cleanup && created {
 		end = g.undo(ctx, c, "stream "+s.Name, func(ctx context.Context) error { return c.js.DeleteStream(ctx, s.Name) })
 	}
 	g.World.Say("Using stream: %s", s.Name)
-	return end, g.purge(ctx, stream)
+	return end, c.told(g.purge(ctx, stream))
 }
 
 func (g *group) purge(ctx context.Context, stream jetstream.Stream) error {
@@ -112,21 +121,21 @@ func (g *group) streamConfig() jetstream.StreamConfig {
 }
 
 // existing opens a stream that a consuming run reads, and looks how much there is.
-func (g *group) existing(ctx context.Context, r *meter.Report) (*control, jetstream.Stream, error) {
-	c, err := g.control(ctx)
+func (g *group) existing(ctx context.Context, r *meter.Report) (context.Context, *control, jetstream.Stream, error) {
+	ctx, c, err := g.control(ctx)
 	if err != nil {
-		return nil, nil, err
+		return ctx, nil, nil, err
 	}
 	r.Host.Server = c.ConnectedServerVersion()
 	s, err := c.js.Stream(ctx, g.Spec.Stream.Name)
 	if err != nil {
 		c.Shut()
-		return nil, nil, fail.Hint(fmt.Errorf("getting stream '%s': %w", g.Spec.Stream.Name, err), "nats bench js pub async SUBJECT --create fills it")
+		return ctx, nil, nil, fail.Hint(fmt.Errorf("getting stream '%s': %w", g.Spec.Stream.Name, c.told(err)), "nats bench js pub async SUBJECT --create fills it")
 	}
 	g.World.Say("Using stream: %s", g.Spec.Stream.Name)
 	if err := g.purge(ctx, s); err != nil {
 		c.Shut()
-		return nil, nil, err
+		return ctx, nil, nil, c.told(err)
 	}
-	return c, s, nil
+	return ctx, c, s, nil
 }
