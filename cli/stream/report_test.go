@@ -173,6 +173,7 @@ func TestReport(t *testing.T) {
 	contains(t, "dot", dot, `label="Stream Replication Structure"`, `"ORDERS" -> "COPY" [color=blue label="Mirror"]`, `"ORDERS" -> "ALL" [color=green]`)
 	contains(t, "mermaid", c.OK("stream report --diagram mermaid").Out, "flowchart LR\n", `["FAR ($JS.far.API)"]`, "ORDERS -->|mirror| COPY\n")
 	contains(t, "svg", c.OK("stream report --diagram svg").Out, "<svg ", ">ORDERS</text>", "</svg>\n")
+	contains(t, "no leaders", c.OK("stream report --leaders").Out, "none of these streams is in a cluster")
 	c.Fails(fail.Usage, "stream report --name --messages", "one of")
 	c.Fails(fail.Usage, "stream report --diagram gif")
 }
