@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/js"
-	"github.com/natskit/natskit/internal/js/delivery"
+	"github.com/natskit/natskit/internal/js/follow"
 )
 
 // broken is why a pass ended before its end: what is lacking has to be asked for otherwise.
@@ -131,9 +131,9 @@ func (p *pass) take(m jetstream.Msg) {
 	}
 	p.busy.Store(true)
 	defer p.busy.Store(false)
-	meta, ok := delivery.Parse(m.Reply())
+	meta, ok, err := follow.OriginOf([]byte(m.Reply()))
 	p.delivered++
-	if !ok || meta.Delivered != p.delivered {
+	if !ok || err != nil || meta.Delivered != p.delivered {
 		p.end(&broken{errors.New("messages were lost on the way")})
 		return
 	}
