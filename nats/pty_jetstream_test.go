@@ -42,6 +42,25 @@ func TestTerminalGraphs(t *testing.T) {
 	}
 }
 
+// A server that is away for a while does not end a graph.
+func TestTerminalGraphGoesOn(t *testing.T) {
+	srv := testkit.Server(t)
+	testkit.Store(t, streamed(t, srv), "s", 3, "x")
+	term := terminal(t, srv.URL(), "stream", "graph", "S", "--timeout", "500ms")
+	term.ExpectScreen("Messages Stored", 20*time.Second)
+	srv.Stop()
+	term.ExpectScreen("Stream S: no answer since ", 20*time.Second)
+	srv.Restart()
+	term.ExpectGone("no answer", 20*time.Second)
+	if err := srv.JS().DeleteStream(t.Context(), "S"); err != nil {
+		t.Fatal(err)
+	}
+	term.Expect("stream not found (10059)", 20*time.Second)
+	if code := term.Wait(10 * time.Second); code != 4 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // Cases 64 and 121: a stream is picked from a list, and its messages are looked at page by page; ^C leaves nothing behind.
 func TestTerminalPickerAndPager(t *testing.T) {
 	srv := testkit.Server(t)

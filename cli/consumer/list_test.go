@@ -122,6 +122,7 @@ func TestReport(t *testing.T) {
 	if d := decode[doc](t, c.OK("consumer report ORDERS --json").Out); len(d.Consumers) != 1 || d.Consumers[0].Share != 100 {
 		t.Errorf("%+v", d)
 	}
+	contains(t, "no leaders", c.OK("consumer report ORDERS --leaders").Out, "none of these consumers is in a cluster")
 	c.Fails(fail.NotFound, "consumer report NOPE", "(10059)")
 }
 

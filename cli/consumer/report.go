@@ -131,18 +131,26 @@ func (r report) View(p *render.Page) {
 	if !jscmd.Wordy(p) {
 		return
 	}
-	if r.leaders && len(r.Leaders) > 0 {
+	if r.leaders {
 		p.Gap()
-		all := 0
-		for _, l := range r.Leaders {
-			all += l.Consumers
-		}
-		t := p.Table("RAFT Leader Report", render.Column{Name: "Server"}, render.Column{Name: "Cluster"}, render.Column{Name: "Consumers"}, render.Column{Name: "Distribution"})
-		for _, l := range r.Leaders {
-			t.Row(render.Key(l.Server), l.Cluster, r.count(uint64(l.Consumers)), strings.Repeat("*", l.Consumers*10/all))
-		}
+		r.viewLeaders(p)
 	}
 	jscmd.ViewMissing(p, "Consumer", r.cover)
+}
+
+func (r report) viewLeaders(p *render.Page) {
+	if len(r.Leaders) == 0 {
+		p.Line("No leaders: none of these consumers is in a cluster")
+		return
+	}
+	all := 0
+	for _, l := range r.Leaders {
+		all += l.Consumers
+	}
+	t := p.Table("RAFT Leader Report", render.Column{Name: "Server"}, render.Column{Name: "Cluster"}, render.Column{Name: "Consumers"}, render.Column{Name: "Distribution"})
+	for _, l := range r.Leaders {
+		t.Row(render.Key(l.Server), l.Cluster, r.count(uint64(l.Consumers)), strings.Repeat("*", l.Consumers*10/all))
+	}
 }
 
 func (r report) count(n uint64) any {

@@ -170,7 +170,9 @@ func TestCase64_Picker(t *testing.T) {
 	t.Parallel()
 	c, srv := withOrders(t)
 	testkit.KV(t, srv.JS(), jetstream.KeyValueConfig{Bucket: "B"})
-	testkit.Objects(t, srv.JS(), jetstream.ObjectStoreConfig{Bucket: "O"})
+	if _, err := srv.JS().CreateObjectStore(t.Context(), jetstream.ObjectStoreConfig{Bucket: "O"}); err != nil {
+		t.Fatal(err)
+	}
 	c.OK("stream add ALPHA --subjects alpha --defaults")
 	for line, want := range map[string]string{"stream info": "ALPHA ORDERS", "stream info -a": "ALPHA KV_B OBJ_O ORDERS"} {
 		o := &offered{person: answering(t)}

@@ -56,7 +56,12 @@ func TestSubjectsInColumns(t *testing.T) {
 	wide := &subjectList{stream: "X"}
 	wide.add("orders.a.long.subject", 1234)
 	wide.add("orders.b", 1)
-	if n := wide.pairs(); n != 2 {
+	for width, want := range map[int]int{0: 2, 200: 2, 60: 1, 20: 1} {
+		if n := wide.pairs(width); n != want {
+			t.Errorf("%d columns: %d pairs, want %d", width, n, want)
+		}
+	}
+	if n := l.pairs(60); n != 3 {
 		t.Errorf("%d pairs", n)
 	}
 }
@@ -97,6 +102,9 @@ no_auth_user: a`))
 		if !slices.Equal(rows[1:], whole[:n]) {
 			t.Errorf("%s: %d rows", user, len(rows))
 		}
+	}
+	if out := c.TTY(80).Env("NO_COLOR", "1").OK("stream subjects MANY --sort name").Out; out != strings.Join(whole, "\n") {
+		t.Errorf("a terminal gets %.100s", out)
 	}
 	if out := c.OK("stream subjects MANY --sort name").Out; !strings.HasPrefix(out, "m.00000: 1\nm.00001: 1\n") {
 		t.Errorf("%.100s", out)
@@ -173,6 +181,7 @@ func TestReport(t *testing.T) {
 	contains(t, "dot", dot, `label="Stream Replication Structure"`, `"ORDERS" -> "COPY" [color=blue label="Mirror"]`, `"ORDERS" -> "ALL" [color=green]`)
 	contains(t, "mermaid", c.OK("stream report --diagram mermaid").Out, "flowchart LR\n", `["FAR ($JS.far.API)"]`, "ORDERS -->|mirror| COPY\n")
 	contains(t, "svg", c.OK("stream report --diagram svg").Out, "<svg ", ">ORDERS</text>", "</svg>\n")
+	contains(t, "no leaders", c.OK("stream report --leaders").Out, "none of these streams is in a cluster")
 	c.Fails(fail.Usage, "stream report --name --messages", "one of")
 	c.Fails(fail.Usage, "stream report --diagram gif")
 }

@@ -27,9 +27,13 @@ func (r report) View(p *render.Page) {
 		p.Gap()
 		r.viewReplication(p)
 	}
-	if r.leaders && len(r.Leaders) > 0 {
+	switch {
+	case r.leaders && len(r.Leaders) > 0:
 		p.Gap()
 		r.viewLeaders(p)
+	case r.leaders:
+		p.Gap()
+		p.Line("No leaders: none of these streams is in a cluster")
 	}
 	jscmd.ViewMissing(p, "Stream", r.cover)
 }

@@ -36,7 +36,7 @@ func TestS6_ControlSequencesAreShown(t *testing.T) {
 	testkit.PublishMsg(t, srv.Conn(), "evil.\x1b[31m", "body \x1b[2J\r\x9b", "K", "v\x1b[1m")
 	tty := c.TTY(120).Env("NO_COLOR", "1")
 	for _, line := range []string{"info EVIL", "ls", "get EVIL 1", "view EVIL", "view EVIL --raw", "view EVIL --json", "cat EVIL", "cat EVIL --raw", "cat EVIL --json", "grep EVIL body", "subjects EVIL",
-		"subjects EVIL --names", "subjects EVIL --json", "report", "find", "edit EVIL --description new --dry-run"} {
+		"subjects EVIL --names", "subjects EVIL --sort none", "subjects EVIL --json", "report", "find", "edit EVIL --description new --dry-run"} {
 		r := tty.Answers(prompttest.None()).Run("stream " + line)
 		if strings.ContainsAny(r.Out+r.Err, "\x1b\x07\u009b") || strings.IndexByte(r.Out, 0x9b) >= 0 || r.Out == "" {
 			t.Errorf("%s: %q %q", line, r.Out, r.Err)

@@ -141,7 +141,7 @@ func (l *subjectList) View(p *render.Page) {
 		}
 		return
 	}
-	pairs := l.pairs()
+	pairs := l.pairs(p.Options().Width)
 	var cols []render.Column
 	for range pairs {
 		cols = append(cols, render.Column{Name: "Subject"}, render.Column{Name: "Count"})
@@ -159,19 +159,24 @@ func (l *subjectList) View(p *render.Page) {
 	}
 }
 
-// pairs is how many pairs of columns fit side by side.
-func (l *subjectList) pairs() int {
-	widest := 0
+// pairs is how many pairs of columns fit side by side, on a terminal of the width if that is not 0.
+func (l *subjectList) pairs(width int) int {
+	widest, subject, count := 0, len("Subject"), len("Count")
 	for _, r := range l.rows {
-		widest = max(widest, len(r.subject)+len(render.HumaneCount(r.count)))
+		s, n := len(r.subject), len(render.HumaneCount(r.count))
+		widest, subject, count = max(widest, s+n), max(subject, s), max(count, n)
 	}
+	n := 1
 	switch {
 	case widest < 20:
-		return min(3, len(l.rows))
+		n = 3
 	case widest < 30:
-		return min(2, len(l.rows))
+		n = 2
 	}
-	return 1
+	if width > 0 {
+		n = min(n, max((width-1)/(subject+count+6), 1)) // a cell has a blank on each side and a line before it
+	}
+	return min(n, len(l.rows))
 }
 
 func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
@@ -187,8 +192,9 @@ func runSubjects(ctx context.Context, e *env.Env, o subjectsOptions) error {
 	lister := &subjects.Lister{Client: c, JetStream: s, Allowed: e.Nats.Allowed, Names: o.names, Twice: o.sort != unsorted}
 	l := &subjectList{stream: name, filter: o.filter, names: o.names}
 	var out *subjectWriter
-	if kind := e.Out.Format().Kind; !e.IO.OutTTY && (kind == render.JSON || kind == render.Text || kind == render.Wide) {
-		out = &subjectWriter{out: e.Out, names: o.names, json: kind == render.JSON}
+	switch kind := e.Out.Format().Kind; {
+	case kind == render.Text, kind == render.Wide, kind == render.JSON && !e.IO.OutTTY:
+		out = &subjectWriter{out: e.Out, names: o.names, json: kind == render.JSON, visible: e.IO.OutTTY}
 	}
 	if o.sort == unsorted && !o.reverse && out != nil {
 		return l.pass(ctx, e, lister, out)

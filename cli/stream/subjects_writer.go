@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/natskit/natskit/internal/render"
+	"github.com/natskit/natskit/internal/term"
 )
 
 // subjectWriter writes subjects row by row: as the lines of a text, or as one JSON document.
@@ -11,14 +12,19 @@ type subjectWriter struct {
 	out   *render.Renderer
 	names bool
 	json  bool
-	rows  int
-	line  []byte
+	// visible says that it is a terminal that is written to, which must not be told what to do.
+	visible bool
+	rows    int
+	line    []byte
 }
 
 // add writes one row; the first is on its way at once.
 func (w *subjectWriter) add(r subjectRow) error {
 	w.rows++
 	w.line = w.line[:0]
+	if w.visible {
+		r.subject = term.Visible(r.subject, false)
+	}
 	switch {
 	case w.json:
 		if w.rows > 1 {

@@ -3,10 +3,13 @@ package jscmd
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/guptarohit/asciigraph"
+	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
@@ -39,13 +42,19 @@ func Graph(ctx context.Context, e *env.Env, title, without string, plots []Plot,
 	points := make([][]float64, len(plots))
 	tick := e.Clock.NewTicker(time.Second)
 	defer tick.Stop()
+	var answered time.Time
 	for {
 		values, err := sample(ctx)
-		if ctx.Err() != nil {
+		head := title
+		switch {
+		case ctx.Err() != nil:
 			return nil // how a graph ends
-		}
-		if err != nil {
+		case err == nil:
+			answered = e.Clock.Now()
+		case answered.IsZero() || !passing(err):
 			return err
+		default:
+			head += ": no answer since " + answered.Format(time.TimeOnly)
 		}
 		width, height := screen.Size()
 		if width < least || height < least {
@@ -57,7 +66,7 @@ func Graph(ctx context.Context, e *env.Env, title, without string, plots []Plot,
 				points[i] = points[i][n-width:]
 			}
 		}
-		if err := screen.Draw(Draw(title, plots, points, width, height)); err != nil {
+		if err := screen.Draw(Draw(head, plots, points, width, height)); err != nil {
 			return err
 		}
 		select {
@@ -67,6 +76,12 @@ func Graph(ctx context.Context, e *env.Env, title, without string, plots []Plot,
 		case <-screen.Resized():
 		}
 	}
+}
+
+// passing reports whether err may go by: a server that restarts, or a leader that is not elected yet.
+func passing(err error) bool {
+	code := fail.CodeOf(err)
+	return (code == fail.NoAnswer || code == fail.Unreachable) && !errors.Is(err, nats.ErrPermissionViolation)
 }
 
 // Draw is the picture for a terminal of the given size.
@@ -86,8 +101,12 @@ func Draw(title string, plots []Plot, points [][]float64, width, height int) str
 		if len(shown) == 0 {
 			shown = []float64{0}
 		}
+		height := each
+		if top := slices.Max(shown); !p.Precise && top < float64(each) {
+			height = int(math.Ceil(top)) // no whole number stands at the axis twice
+		}
 		b.WriteString("\n")
-		b.WriteString(asciigraph.Plot(shown, asciigraph.Height(each), asciigraph.Caption(p.Caption), asciigraph.Precision(precision), asciigraph.LowerBound(0)))
+		b.WriteString(asciigraph.Plot(shown, asciigraph.Height(height), asciigraph.Caption(p.Caption), asciigraph.Precision(precision), asciigraph.LowerBound(0)))
 		b.WriteString("\n")
 	}
 	return b.String()

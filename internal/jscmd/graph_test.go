@@ -45,6 +45,11 @@ func TestDraw(t *testing.T) {
 			t.Errorf("no %q in\n%s", p.Caption, picture)
 		}
 	}
+	for _, want := range []string{"7┤", "3┤", "0┼"} {
+		if n := strings.Count(jscmd.Draw("X", plots[:1], [][]float64{{0, 3, 7}}, 60, 30), " "+want); n != 1 {
+			t.Errorf("%d times %s", n, want)
+		}
+	}
 	if jscmd.Draw("X", plots, make([][]float64, 2), 20, 20) == "" {
 		t.Error("nothing is drawn without points")
 	}
