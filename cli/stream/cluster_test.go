@@ -150,7 +150,15 @@ func TestClusterCancelMove(t *testing.T) {
 	}
 	before := settled(t, f, "R3")
 	down := stuck("stream edit R3 --tag disk -f")
-	contains(t, "info", c.OK("stream info R3").Out, "Cluster Migration Status", "Placement Tags: none -> disk\n", "Desired Peers: ", "waiting for consumer 'PAIR' to migrate")
+	testkit.Eventually(t, time.Minute, "the move is shown with what it waits for", func() bool { // a new leader has to find out itself
+		out := c.Run("stream info R3").Out
+		for _, part := range []string{"Cluster Migration Status", "Placement Tags: none -> disk\n", "Desired Peers: ", "waiting for consumer 'PAIR' to migrate"} {
+			if !strings.Contains(out, part) {
+				return false
+			}
+		}
+		return true
+	})
 	c.Fails(fail.Usage, "stream cluster cancel-move R3", "--force")
 	c.Answers(answering(t, "Really cancel the move of Stream R3=n")).Fails(fail.Declined, "stream cluster cancel-move R3")
 	run := c.Answers(answering(t, "Really cancel the move of Stream R3=y")).Start("stream cluster cancel-move R3").Says("Requested the end of the move")
