@@ -139,6 +139,11 @@ func TestPutFromStdinAndItsName(t *testing.T) {
 	c.Fails(fail.NotFound, "object put B nofile.txt", "nofile.txt")
 	c.Fails(fail.Usage, "object put B .", "directory")
 	c.Stdin("x").Fails(fail.Usage, "object put B '' --name unset", "is empty")
+	for size, says := range map[string]string{"1GB": "--chunk-size", "-1": "--chunk-size", "x": "--chunk-size: invalid size", "2MB": "--chunk-size: 2097152 bytes is more"} {
+		c.Stdin("x").Fails(fail.Usage, "object put B --name c --chunk-size="+size, says)
+	}
+	c.Stdin("x").OK("object put B --name kib --chunk-size 1kb")
+	equal(t, c.OK("object info B kib --jq .chunk_size").Out, "1024\n")
 	c.Stdin("").OK("object put B --name empty")
 	equal(t, c.OK("object get B empty -O -").Out, "")
 }
@@ -319,6 +324,10 @@ func TestWatch(t *testing.T) {
 		t.Errorf("%d consumers left", n)
 	}
 	equal(t, c.OK("object watch B --initial --jq .name").Out, "big.bin\nsmall.txt\n")
+	if r := c.Stdin("x").Args("object", "put", "B", "--name", "a\n[2026-01-01 00:00:00] DEL B > big.bin"); r.Code != fail.OK {
+		t.Fatal(r.Err)
+	}
+	says(t, c.OK("object watch B --initial").Out, `] PUT B > a\n[2026-01-01 00:00:00] DEL B > big.bin: 1 B in 1 chunks`)
 	c.OK("object watch B --updates --wait 20ms")
 	c.Fails(fail.Usage, "object watch B --updates --initial", "exclude")
 }

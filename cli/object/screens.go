@@ -147,7 +147,7 @@ func newObjectInfo(i *store.ObjectInfo) objectInfo {
 
 // View is the screen of an object.
 func (o objectInfo) View(p *render.Page) {
-	p.Heading("Object information for %s > %s", o.Bucket, o.Name)
+	p.Heading("Object information for %s > %s", o.Bucket, oneLine(o.Name))
 	p.FieldIf(o.Description != "", "Description", o.Description)
 	switch {
 	case o.Link != nil && o.Link.Name == "":

@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"strings"
 
 	"github.com/choria-io/fisk"
 
@@ -57,12 +58,17 @@ type change struct{ objectInfo }
 func (c change) View(p *render.Page) {
 	switch {
 	case c.Deleted:
-		p.Line("[%s] %s %s > %s", render.At(c.ModTime), render.Bad("DEL"), c.Bucket, c.Name)
+		p.Line("[%s] %s %s > %s", render.At(c.ModTime), render.Bad("DEL"), c.Bucket, oneLine(c.Name))
 	case c.Link != nil:
-		p.Line("[%s] %s %s > %s: link to %s > %s", render.At(c.ModTime), render.Good("PUT"), c.Bucket, c.Name, c.Link.Bucket, c.Link.Name)
+		p.Line("[%s] %s %s > %s: link to %s > %s", render.At(c.ModTime), render.Good("PUT"), c.Bucket, oneLine(c.Name), c.Link.Bucket, oneLine(c.Link.Name))
 	default:
-		p.Line("[%s] %s %s > %s: %s in %d chunks", render.At(c.ModTime), render.Good("PUT"), c.Bucket, c.Name, render.Bytes(c.Size), c.Chunks)
+		p.Line("[%s] %s %s > %s: %s in %d chunks", render.At(c.ModTime), render.Good("PUT"), c.Bucket, oneLine(c.Name), render.Bytes(c.Size), c.Chunks)
 	}
+}
+
+// oneLine keeps a name, which may hold anything, from looking like further lines of the watch.
+func oneLine(name string) string {
+	return strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(name)
 }
 
 func runWatch(ctx context.Context, e *env.Env, o watchOptions) error {
