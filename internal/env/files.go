@@ -59,12 +59,8 @@ func (f Files) Create(name string) (*Draft, error) {
 		return nil, &os.PathError{Op: "create", Path: target, Err: syscall.EISDIR}
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*")
-	var told *os.PathError
-	if errors.As(err, &told) { // the name of the draft means nothing to anybody
-		return nil, &os.PathError{Op: "create", Path: target, Err: told.Err}
-	}
 	if err != nil {
-		return nil, err
+		return nil, about(target, "create", err)
 	}
 	return &Draft{Flow: NewFlow(tmp, 0), target: target}, nil
 }
@@ -79,6 +75,21 @@ type Draft struct {
 	ended  bool
 }
 
+// about lets an error speak of the file that is wanted: the name of its draft means nothing to anybody.
+func about(target, op string, err error) error {
+	var told *os.PathError
+	if errors.As(err, &told) {
+		return &os.PathError{Op: op, Path: target, Err: told.Err}
+	}
+	return err
+}
+
+// Write writes p at the end of the draft. An error may be about bytes of an earlier Write.
+func (d *Draft) Write(p []byte) (int, error) {
+	n, err := d.Flow.Write(p)
+	return n, about(d.target, "write", err)
+}
+
 // Commit syncs the draft and gives it its name. An earlier file of that name is replaced in one step.
 func (d *Draft) Commit() error {
 	if d.ended {
@@ -86,7 +97,7 @@ func (d *Draft) Commit() error {
 	}
 	if err := d.Sync(); err != nil {
 		d.Discard()
-		return err
+		return about(d.target, "sync", err)
 	}
 	d.ended = true
 	if err := d.Close(); err != nil {
