@@ -238,7 +238,7 @@ func TestAcceptanceObjects(t *testing.T) {
 			w.equal("stderr", r.Err, "")
 			// The link to the server stalls in the middle of the object, and there the reading is interrupted.
 			good := w.file("out", 10)
-			get := w.c.Server(stalls(w.T, w.srv.URL(), 200_000)).Start("object get B f -O out -f")
+			get := w.c.Server(stalls(w.T, w.srv.URL(), 350_000)).Start("object get B f -O out -f")
 			testkit.Eventually(w.T, time.Minute, "a part of the object in a file", func() bool { return w.files(".out.*", 100_000) == 1 })
 			w.equal("exit code", get.Interrupt().Code, fail.Interrupted)
 			w.holds("out", good)
