@@ -43,8 +43,12 @@ func (g *Group) DialWire(ctx context.Context) (*wire.Conn, error) {
 	if o.InProcessServer != nil {
 		return nil, fail.Usagef("the wire engine needs a server with a socket: use --engine nats.go for an embedded one")
 	}
+	o.FlusherTimeout = g.World.Timeout // a server that does not read for so long is dead
 	c, err := wire.Dial(ctx, o)
-	if err != nil && g.World.Explain != nil {
+	switch {
+	case err == nil:
+		context.AfterFunc(ctx, func() { c.Hurry(g.World.Timeout) }) // the run is over, and the last words must not wait for ever
+	case g.World.Explain != nil:
 		err = g.World.Explain(err)
 	}
 	return c, err
@@ -73,7 +77,7 @@ func (g *Group) DialNats(ctx context.Context, report func(error)) (*Client, erro
 		o.NoCallbacksAfterClientClose = false
 		return nil
 	}
-	c.Conn, err = g.World.Dial(ctx, nats.NoReconnect(), called,
+	c.Conn, err = g.World.Dial(ctx, nats.NoReconnect(), nats.FlusherTimeout(g.World.Timeout), called,
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				c.Refused.Add(1) // here alone: the connection tells its last error again when it closes

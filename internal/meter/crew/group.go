@@ -221,6 +221,7 @@ func (g *Group) watch(ctx context.Context, done chan struct{}, cancel context.Ca
 	case <-g.gate:
 	}
 	started := time.Now()
+	schedule, _ := g.Spec.Schedule() // it was checked before
 	var seen int64
 	var first, moved, asked time.Time
 	for {
@@ -244,7 +245,7 @@ func (g *Group) watch(ctx context.Context, done chan struct{}, cancel context.Ca
 			seen, moved = n, now
 		}
 		g.show(false)
-		err := g.limit(now, started, first, moved)
+		err := g.limit(now, started, first, moved, schedule)
 		if err == nil && g.Starved != nil && now.Sub(asked) >= starved && now.Sub(later(started, moved)) >= max(starved, 2*g.Spec.Sleep) {
 			asked = now
 			if g.Starved(ctx) {
@@ -280,23 +281,32 @@ func later(a, b time.Time) time.Time {
 }
 
 // limit is why the run has to end now, or nil. started is when the clients were let go, first and moved when the first and
-// the latest message was seen.
-func (g *Group) limit(now, started, first, moved time.Time) error {
+// the latest message was seen; a schedule may have nothing to do for a while.
+func (g *Group) limit(now, started, first, moved time.Time, schedule *meter.Schedule) error {
 	s := g.Spec
 	switch {
 	case first.IsZero():
-		if s.Wait > 0 && now.Sub(started) >= s.Wait {
+		if s.Wait > 0 && g.overdue(now.Sub(started), schedule) >= s.Wait {
 			return &IdleError{fmt.Sprintf("the first message did not come within %s", s.Wait)}
 		}
 	case s.Duration > 0 && !s.Bounded() && g.Sides[0].Kind.Role == meter.Consumer && now.Sub(first) >= s.Duration+s.Warmup:
 		return ErrEnough
-	case s.Idle > 0 && len(s.Segments) == 0 && now.Sub(moved) >= max(s.Idle, 2*s.Sleep):
+	case s.Idle > 0 && now.Sub(moved) >= max(s.Idle, 2*s.Sleep) && g.overdue(now.Sub(started), schedule) >= s.Idle:
 		return &IdleError{fmt.Sprintf("nothing came for %s", s.Idle)}
 	}
 	if g.Over != nil && g.Over() {
 		return ErrEnough
 	}
 	return nil
+}
+
+// overdue is for how long, at elapsed since the start, the next message should have been sent: always without a schedule.
+func (g *Group) overdue(elapsed time.Duration, schedule *meter.Schedule) time.Duration {
+	if schedule == nil {
+		return elapsed
+	}
+	next := g.Sides[0].Run.Seen() * int64(g.Spec.All()) / int64(max(g.Spec.Clients, 1)) // other machines do their part of it
+	return elapsed - schedule.At(next)
 }
 
 func (g *Group) show(over bool) {

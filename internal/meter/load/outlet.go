@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,18 +22,42 @@ func dialOutlet(ctx context.Context, g *crew.Group, w *crew.Worker) (crew.Outlet
 		if err != nil {
 			return nil, err
 		}
-		return &natsOutlet{Client: c}, nil
+		return &natsOutlet{Client: c, quiet: quiet{limit: g.World.Timeout}}, nil
 	}
 	conn, err := g.DialWire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer()}
+	o := &wireOutlet{conn: conn, pub: wire.NewPublisher(context.WithoutCancel(ctx), conn, false), w: conn.Writer(), quiet: quiet{limit: g.World.Timeout}}
 	if _, err := o.pub.Confirm(ctx); err != nil { // with the answer its reader is known to be at work: PINGs beside it are safe
 		o.Close()
 		return nil, err
 	}
 	return o, nil
+}
+
+// quiet notices that a server does not answer PINGs any more: it has to end the run, since writes may go on for long into the buffers
+// on the way.
+type quiet struct {
+	limit time.Duration
+	since atomic.Int64 // unix nanoseconds of a PING that nobody waits for; 0 when it was answered
+	gone  atomic.Bool  // one that somebody waited for was not
+}
+
+// heard takes the end of a PING that was waited for.
+func (q *quiet) heard(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		q.gone.Store(true)
+	}
+	return err
+}
+
+func (q *quiet) err() error {
+	at := q.since.Load()
+	if q.gone.Load() || at != 0 && time.Since(time.Unix(0, at)) > q.limit {
+		return fmt.Errorf("the server has not answered for %s: %w", q.limit, nats.ErrTimeout)
+	}
+	return nil
 }
 
 // wireOutlet publishes with the wire engine.
@@ -41,6 +67,7 @@ type wireOutlet struct {
 	w      *wire.Writer
 	header []byte
 	frame  []byte
+	quiet  quiet
 }
 
 func (o *wireOutlet) Head(h nats.Header) (err error) {
@@ -92,12 +119,25 @@ func (o *wireOutlet) known(err error) error {
 	return err
 }
 
-func (o *wireOutlet) Ping(ctx context.Context) error { return o.conn.Ping(ctx) }
+func (o *wireOutlet) Ping(ctx context.Context) error {
+	return o.quiet.heard(o.conn.Ping(ctx))
+}
 
 // Mark has f told when the server has processed what was handed over so far.
-func (o *wireOutlet) Mark(f func(error)) error { return o.known(o.w.Mark(f)) }
+func (o *wireOutlet) Mark(f func(error)) error {
+	o.quiet.since.Store(time.Now().UnixNano())
+	return o.known(o.w.Mark(func(err error) {
+		o.quiet.since.Store(0)
+		f(err)
+	}))
+}
 
-func (o *wireOutlet) Failed() error { return o.pub.Err() }
+func (o *wireOutlet) Failed() error {
+	if err := o.pub.Err(); err != nil {
+		return err
+	}
+	return o.quiet.err()
+}
 
 func (o *wireOutlet) Denied() int64 { return int64(o.pub.Receipt().Denied) }
 
@@ -115,6 +155,7 @@ func (o *wireOutlet) Close() {
 type natsOutlet struct {
 	*crew.Client
 	header nats.Header
+	quiet  quiet
 }
 
 func (o *natsOutlet) Head(h nats.Header) error {
@@ -149,10 +190,17 @@ func (o *natsOutlet) Repeat(subject, body []byte, n int) error {
 func (o *natsOutlet) Flush() error { return o.Failed() }
 
 func (o *natsOutlet) Ping(ctx context.Context) error {
-	if err := o.FlushWithContext(ctx); err != nil {
+	if err := o.quiet.heard(o.FlushWithContext(ctx)); err != nil {
 		return o.Known(err)
 	}
 	return nil
+}
+
+func (o *natsOutlet) Failed() error {
+	if err := o.Client.Failed(); err != nil {
+		return err
+	}
+	return o.quiet.err()
 }
 
 func (o *natsOutlet) Denied() int64 { return o.Refused.Load() }

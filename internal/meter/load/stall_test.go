@@ -6,12 +6,16 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
+	"github.com/natskit/natskit/internal/meter/crew"
+	"github.com/natskit/natskit/internal/meter/load"
 )
 
 // A pull that nats.go believes to be under way and the server does not know: each client still gets its messages, long before
@@ -37,6 +41,88 @@ func TestAForgottenPullIsMadeAgain(t *testing.T) {
 				t.Errorf("notes %q", r.Notes)
 			}
 		})
+	}
+}
+
+// A server that takes everything and answers nothing any more: patience ends the run, also a paced one that could go on writing.
+func TestASilentServerEndsEveryKind(t *testing.T) {
+	t.Parallel()
+	some := map[string]bool{"pub": true, "sub": true, "js pub async": true, "js ordered": true}
+	everyKind(t, func(t *testing.T, kind, engine string) {
+		if !some[kind] {
+			t.Skip("the others wait in the same ways")
+		}
+		for _, paced := range []bool{false, true} {
+			if k, ok := crew.KindOf(kind); paced && ok && k.Role != meter.Publisher {
+				continue // nothing to pace
+			}
+			srv := serving(t, kind)
+			h := newHole(t, strings.TrimPrefix(srv.URL(), "nats://"))
+			w := world(t, h.url)
+			w.Timeout = 2 * time.Second
+			underWay(&w, func() { h.silent.Store(true) })
+			s := endless(kind, engine)
+			s.Idle, s.Messages = time.Second, 1<<40
+			if paced {
+				s.Sleep, s.Segments = 0, []crew.Pace{{From: 1000, To: 1000}}
+			}
+			r, err := load.Run(t.Context(), w, s)
+			switch code := fail.CodeOf(err); {
+			case code != fail.NoAnswer && code != fail.Partial && code != fail.Unreachable:
+				t.Errorf("paced %t: %v (code %d)", paced, err, code)
+			case r == nil || r.Outcome != meter.Idle && r.Outcome != meter.Failed || r.Sides[0].Total.Messages == 0:
+				t.Errorf("paced %t: %+v", paced, r)
+			}
+		}
+	})
+}
+
+// hole stands between clients and a server until it is silent: then it takes what comes and passes nothing on.
+type hole struct {
+	url    string
+	silent atomic.Bool
+}
+
+func newHole(t *testing.T, server string) *hole {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hole{url: "nats://" + l.Addr().String()}
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	t.Cleanup(func() { stop(); _ = l.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			end := func() { _, _ = in.Close(), out.Close() }
+			context.AfterFunc(ctx, end)
+			all.Go(func() { defer end(); h.pass(in, out) })
+			all.Go(func() { defer end(); h.pass(out, in) })
+		}
+	})
+	return h
+}
+
+func (h *hole) pass(from, to net.Conn) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if err == nil && !h.silent.Load() {
+			_, err = to.Write(buf[:n])
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 

@@ -206,6 +206,12 @@ func (r *reader) orderedWork(ctx context.Context) error {
 	return r.callback(ctx, cons)
 }
 
+// part lets the library end what it began, and closes the connection when that takes long: it waits for a server that may be gone.
+func (r *reader) part() (done func()) {
+	t := time.AfterFunc(time.Second, r.c.Close)
+	return func() { t.Stop() }
+}
+
 func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 	if err := r.w.Ready(ctx); err != nil {
 		return err
@@ -254,6 +260,7 @@ func (r *reader) callback(ctx context.Context, cons jetstream.Consumer) error {
 		return fmt.Errorf("consuming: %w", err)
 	}
 	defer func() {
+		defer r.part()()
 		cc.Stop()
 		<-cc.Closed()
 	}()

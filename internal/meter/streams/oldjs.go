@@ -132,7 +132,10 @@ func (r *reader) oldCallback(ctx context.Context, js nats.JetStreamContext) erro
 	if err != nil {
 		return fmt.Errorf("subscribing to %s: %w", r.spec.Subject, err)
 	}
-	defer func() { _ = sub.Unsubscribe() }()
+	defer func() {
+		defer r.part()()
+		_ = sub.Unsubscribe()
+	}()
 	r.askOld(sub)
 	select {
 	case err = <-ended:

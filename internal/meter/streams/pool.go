@@ -59,6 +59,8 @@ func (p *pool) starved(ctx context.Context) bool {
 	p.mu.Lock()
 	infos := p.infos
 	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, p.g.World.Timeout) // a server that does not answer must not keep the run from seeing it
+	defer cancel()
 	for _, f := range infos {
 		i, err := f(ctx)
 		if err != nil || i.NumPending > 0 || i.NumAckPending > 0 {
