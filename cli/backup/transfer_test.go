@@ -154,6 +154,16 @@ func TestStreamOptions(t *testing.T) {
 	c.Fails(fail.Failure, "backup stream DATA D", "there is a backup already", "--replace")
 	c.OK("backup stream DATA D --replace")
 	c.Fails(fail.Failure, "backup stream ORDERS D --replace", "of stream DATA")
+	put(t, c, "file", "x")
+	tty := c.TTY(0)
+	for line, says := range map[string]string{
+		"backup stream ORDERS D --replace": "hint: name another directory", "backup stream ORDERS file": "it is no directory", "backup account file -f": "to file: it is no directory",
+		"backup account D -f": "to D: the directory is the backup of a stream: there is backup.json",
+	} {
+		if r := tty.Run(line); r.Code == fail.OK || !strings.Contains(r.Err, says) {
+			t.Errorf("%s: %d, %s", line, r.Code, r.Err)
+		}
+	}
 	contains(t, c.OK("backup info D").Out, "Storage: Memory\n", "Messages: 4\n")
 	c.OK("backup stream ORDERS O --no-consumers")
 	if i := decode[map[string]any](t, c.OK("backup info O --json").Out); len(i["consumers"].([]any)) != 0 {
@@ -182,7 +192,7 @@ func TestRestoreOptions(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 	// Under another name the subjects are still those of the stream that is there.
-	c.Fails(fail.Failure, "backup restore stream B --rename COPY", "(10065)")
+	c.TTY(0).Fails(fail.Failure, "backup restore stream B --rename COPY", "(10065)", "--config FILE gives it other subjects")
 	put(t, c, "copy.yaml", "name: COPY\nsubjects: [copy.>]\ndescription: a copy\nretention: limits\nstorage: memory\nnum_replicas: 1\n")
 	c.OK("backup restore stream B --rename COPY --config copy.yaml --replicas 1")
 	s, err := srv.JS().Stream(t.Context(), "COPY")

@@ -170,6 +170,8 @@ func TestPauseAndResume(t *testing.T) {
 	}
 	c.Fails(fail.Failure, "consumer resume ORDERS C -f", "is not paused")
 	c.Fails(fail.Failure, "consumer pause ORDERS C 2020-01-01T00:00:00Z -f", "past")
+	c.Fails(fail.Failure, "consumer pause ORDERS C 0s -f", "0s is in the past")
+	c.Fails(fail.Usage, "consumer pause ORDERS C 5 -f", `"5" is neither a duration`)
 	c.Fails(fail.NotFound, "consumer pause ORDERS NOPE 1h -f", "(10014)")
 	c.Fails(fail.Usage, "consumer pause ORDERS C", "<until>")
 	// Case 78: the default answer is a moment with its zone, an hour from now.

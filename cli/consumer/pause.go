@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -69,7 +70,10 @@ func runPause(ctx context.Context, e *env.Env, o pauseOptions) error {
 	now := e.Clock.Now()
 	if o.until != "" {
 		if _, err := consumers.ParseUntil(o.until, now); err != nil {
-			return fail.Newf(fail.Failure, "pause until %w", err)
+			if errors.Is(err, consumers.ErrPast) {
+				return fail.Newf(fail.Failure, "pause until: %w", err)
+			}
+			return fail.Usagef("pause until: %w", err)
 		}
 	}
 	c, err := jscmd.Open(ctx, e)

@@ -21,6 +21,7 @@ func TestCase9And10_Purge(t *testing.T) {
 	t.Parallel()
 	c, srv := withOrders(t)
 	c.Fails(fail.Usage, "stream purge ORDERS --seq 3 --keep 2 -f", "--seq and --keep")
+	c.Fails(fail.Usage, "stream purge ORDERS --seq 0 -f", "--seq") // nothing is below it: that is not all
 	if n := info(t, srv, "ORDERS").State.Msgs; n != 7 {
 		t.Fatalf("%d messages are left", n)
 	}

@@ -41,7 +41,7 @@ func purgeVerb(g *group) command.Node {
 			c.Arg("stream", "The stream").StringVar(&o.stream)
 			c.Flag("force", "Do not ask for confirmation").Short('f').UnNegatableBoolVar(&o.force)
 			c.Flag("subject", "Only messages on this subject; wildcards are allowed").PlaceHolder("SUBJECT").StringVar(&o.what.Subject)
-			c.Flag("seq", "Only messages below this sequence").PlaceHolder("SEQUENCE").SetValue(flagval.NewUint64(&o.what.Seq))
+			c.Flag("seq", "Only messages below this sequence").PlaceHolder("SEQUENCE").SetValue(flagval.NewUint64(&o.what.Seq).Min(1))
 			c.Flag("keep", "All but this many, the newest").PlaceHolder("MESSAGES").SetValue(flagval.NewUint64(&o.what.Keep))
 			c.Flag("dry-run", "Count what would be removed").UnNegatableBoolVar(&o.dryRun)
 		},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	archive "github.com/nats-io/jsm.go/backup"
 	"github.com/nats-io/nats.go"
 
 	"github.com/natskit/natskit/internal/consumers"
@@ -93,7 +94,7 @@ func (r *restoring) remove(ctx context.Context, info js.Stream) error {
 		case fail.CodeOf(err) == fail.NotFound || errors.Is(err, js.ErrNoMessages):
 		case err != nil:
 			return err
-		case last.Sequence > r.d.Meta.State.LastSeq, last.Time.After(r.d.Meta.State.LastTime):
+		case last.Sequence > r.d.Meta.State.LastSeq, last.Time.After(r.d.Meta.State.LastTime) && !r.played(last):
 			return fail.Hint(fmt.Errorf("stream %s is half restored and %w", r.name, errUsed),
 				"save what is in it (nats backup stream %s DIR), then nats stream rm %s and restore again", r.name, r.name)
 		}
@@ -136,6 +137,50 @@ func (r *restoring) consumers(ctx context.Context) error {
 	}
 	r.standings = append(r.standings, list...)
 	return r.makeConsumers(ctx)
+}
+
+// absent adds the consumers of the archive that are not there, to be made: an earlier run that published the messages anew may
+// have come no further.
+func (r *restoring) absent(ctx context.Context) error {
+	if r.d.Tar {
+		return nil
+	}
+	file, err := os.Open(r.d.Archive)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for dec := archive.NewDecoder(file); ; {
+		item, err := dec.Next()
+		if err != nil {
+			return fmt.Errorf("reading the archive: %w", err)
+		}
+		switch it := item.(type) {
+		case *archive.Consumer:
+			_, err := consumers.Info(ctx, r.c, r.name, it.Name)
+			if err == nil {
+				continue
+			}
+			if fail.CodeOf(err) != fail.NotFound {
+				return err
+			}
+			if err := r.stand(it); err != nil {
+				return err
+			}
+		case *archive.Message, archive.End: // consumers come first
+			return nil
+		}
+	}
+}
+
+// stand has a consumer of the archive made when the messages are there.
+func (r *restoring) stand(c *archive.Consumer) error {
+	var one standing
+	if err := json.Unmarshal(c.Data, &one); err != nil {
+		return fmt.Errorf("consumer %s: %w", c.Name, err)
+	}
+	r.standings = append(r.standings, one)
+	return nil
 }
 
 func (r *restoring) makeConsumers(ctx context.Context) error {

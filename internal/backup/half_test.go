@@ -1,12 +1,14 @@
 package backup
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/nats-io/jsm.go/api"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/natskit/natskit/internal/testkit"
@@ -94,5 +96,68 @@ func TestB5_ChangedArchive(t *testing.T) {
 	}
 	if _, err := w.JS().Stream(t.Context(), "ORDERS"); !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Errorf("%v", err)
+	}
+}
+
+// B3: what a replay that did not end has left is known and made anew, or completed; what somebody else published to it is kept.
+func TestB3_HalfReplays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, jetstream.FileStorage)
+	want := w.picture(t, "ORDERS")
+	w.save(t)
+	w.remove(t)
+	d, o := w.options(t)
+	// begin publishes the archive until the progress says enough, and leaves it so.
+	begin := func(enough func(done uint64) bool) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		some := o
+		some.Progress = func(done, _ uint64) {
+			if enough(done) {
+				cancel()
+			}
+		}
+		return (&restoring{c: w.c, d: d, o: some, name: "ORDERS", mark: markOf(d)}).replay(ctx)
+	}
+	again := func() {
+		t.Helper()
+		if _, err := restore(t.Context(), w.c, d, o, true); err != nil {
+			t.Fatal(err)
+		}
+		have := w.picture(t, "ORDERS")
+		for i := range have.Messages {
+			have.Messages[i].Time = want.Messages[i].Time
+		}
+		same(t, "replayed", want, have)
+	}
+	if err := begin(func(done uint64) bool { return done > 0 }); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	again()
+	w.remove(t)
+	// All messages are there, the consumers are not.
+	if err := begin(func(uint64) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	r := &restoring{c: w.c, d: d, name: "ORDERS"}
+	for _, m := range want.Messages {
+		ours := api.StoredMsg{Subject: m.Subject, Sequence: m.Sequence, Data: m.Data}
+		theirs := ours
+		theirs.Data = []byte("from somebody")
+		if !r.played(ours) || r.played(theirs) {
+			t.Errorf("message %d is not told from one of somebody else", m.Sequence)
+		}
+	}
+	w.remove(t)
+	if err := begin(func(done uint64) bool { return done > 0 }); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	testkit.Store(t, w.JS(), "orders.new", 1, "from somebody")
+	if _, err := restore(t.Context(), w.c, d, o, true); !errors.Is(err, errUsed) {
+		t.Error(err)
+	}
+	if n := len(testkit.Stored(t, w.JS(), "ORDERS")); n == 0 {
+		t.Error("what somebody published is gone")
 	}
 }

@@ -28,7 +28,7 @@ func (r *restoring) replay(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	p := &player{r: r, filler: "natskit.restore." + nuid.Next(), next: max(r.d.Meta.State.FirstSeq, 1)}
+	p := &player{r: r, filler: fillers + nuid.Next(), next: max(r.d.Meta.State.FirstSeq, 1)}
 	if err := p.stream(ctx); err != nil {
 		return err
 	}
@@ -47,6 +47,41 @@ func (r *restoring) replay(ctx context.Context) error {
 	r.out.Replayed = true
 	r.out.Notes = append(r.out.Notes, "this server does not read the archive: the messages were published anew, their times are those of the restore")
 	return nil
+}
+
+// fillers is what the subjects of messages that stand in begin with.
+const fillers = "natskit.restore."
+
+// played reports whether a message that is younger than the backup is nevertheless out of the archive, published anew, or stands in
+// for one that is missing there.
+func (r *restoring) played(last api.StoredMsg) bool {
+	if strings.HasPrefix(last.Subject, fillers) {
+		return true
+	}
+	if r.d.Tar {
+		return false
+	}
+	file, err := os.Open(r.d.Archive)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	for dec := archive.NewDecoder(file); ; {
+		item, err := dec.Next()
+		if err != nil {
+			return false
+		}
+		switch m := item.(type) {
+		case archive.End:
+			return false
+		case *archive.Message:
+			if m.Seq < last.Sequence {
+				continue
+			}
+			body, err := io.ReadAll(io.LimitReader(m.Body, m.HdrSize+m.PayloadSize))
+			return err == nil && m.Seq == last.Sequence && m.Subject == last.Subject && bytes.Equal(body[min(m.HdrSize, int64(len(body))):], last.Data)
+		}
+	}
 }
 
 // player publishes an archive.
@@ -99,11 +134,9 @@ func (p *player) play(ctx context.Context, dec *archive.Decoder) error {
 		}
 		switch it := item.(type) {
 		case *archive.Consumer:
-			var one standing
-			if err := json.Unmarshal(it.Data, &one); err != nil {
-				return fmt.Errorf("consumer %s: %w", it.Name, err)
+			if err := p.r.stand(it); err != nil {
+				return err
 			}
-			p.r.standings = append(p.r.standings, one)
 		case *archive.Message:
 			if err := p.message(ctx, it); err != nil {
 				return err

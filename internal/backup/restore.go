@@ -48,6 +48,11 @@ var ErrExists = errors.New("the stream exists already")
 // Restore makes a stream of the backup. When it fails nothing of the stream is left on the server, and when the server could not
 // be reached for that, the next restore recognizes and removes what is left.
 func Restore(ctx context.Context, c *js.Client, d Directory, o RestoreOptions) (Restored, error) {
+	return restore(ctx, c, d, o, !d.Tar && !readsArchives(c.Conn().ConnectedServerVersion()))
+}
+
+// restore is Restore. anew publishes the messages, for servers that do not read the archive.
+func restore(ctx context.Context, c *js.Client, d Directory, o RestoreOptions, anew bool) (Restored, error) {
 	r := &restoring{c: c, d: d, o: o, name: o.Config.Text("name")}
 	r.mark = markOf(d)
 	manifest, err := prove(d.Path, filepath.Base(d.Archive))
@@ -61,7 +66,7 @@ func Restore(ctx context.Context, c *js.Client, d Directory, o RestoreOptions) (
 	if done || err != nil {
 		return r.out, lost(ctx, err)
 	}
-	if !d.Tar && !readsArchives(c.Conn().ConnectedServerVersion()) {
+	if anew {
 		err = r.replay(ctx)
 	} else {
 		err = r.transfer(ctx)
@@ -110,6 +115,9 @@ func (r *restoring) existing(ctx context.Context) (done bool, err error) {
 	switch {
 	case ours && same:
 		r.out.Already = true
+		if err := r.absent(ctx); err != nil {
+			return true, err
+		}
 		return true, r.complete(ctx)
 	case info.StreamInfo.Config.Metadata[markKey] != "":
 		if err := r.remove(ctx, info); err != nil {

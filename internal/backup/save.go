@@ -27,6 +27,8 @@ type SaveOptions struct {
 	Root       string        // the directory in whose parent the backup is made before it is moved; empty is the target's
 	Now        time.Time
 
+	copied bool // the messages are read even where the server makes snapshots
+
 	// Progress, when set, is told how many bytes have arrived, unpacked, of how many the server holds.
 	Progress func(done, total uint64)
 }
@@ -118,10 +120,7 @@ type saving struct {
 }
 
 func (t *saving) run(ctx context.Context) error {
-	meta, err := t.snapshot(ctx)
-	if err != nil && t.src.stream.StreamInfo.Config.Storage == api.MemoryStorage && isAPIError(err) {
-		meta, err = t.copy(ctx) // servers before 2.15 have no snapshots of streams in memory
-	}
+	meta, err := t.archive(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,6 +128,18 @@ func (t *saving) run(ctx context.Context) error {
 		return err
 	}
 	return t.stage.prove(t.manifest)
+}
+
+// archive writes the archive: a snapshot, or where the server makes none, what is read.
+func (t *saving) archive(ctx context.Context) (Meta, error) {
+	if t.o.copied {
+		return t.copy(ctx)
+	}
+	meta, err := t.snapshot(ctx)
+	if err != nil && t.src.stream.StreamInfo.Config.Storage == api.MemoryStorage && isAPIError(err) {
+		return t.copy(ctx) // servers before 2.15 have no snapshots of streams in memory
+	}
+	return meta, err
 }
 
 func isAPIError(err error) bool {

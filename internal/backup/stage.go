@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/natskit/natskit/internal/fail"
 )
 
 // stage is a directory in which a backup is made, beside its target, so that the target is whole or as it was.
@@ -156,9 +158,31 @@ func syncDir(dir string) error {
 // ErrOccupied says that there is a finished backup where one should be written.
 var ErrOccupied = errors.New("there is a backup already")
 
+// VacantForAccount checks that the backup of an account may be written into the directory: it holds no backup of a stream itself.
+func VacantForAccount(dir string) error {
+	st, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !st.IsDir():
+		return fail.Usagef("it is no directory").WithHint("name the directory of the backups, it need not exist")
+	}
+	for _, name := range []string{MetaFile, ArchiveFile, TarFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return fail.Hint(fmt.Errorf("the directory is the backup of a stream: there is %s", name), "name another directory, the streams get directories in it")
+		}
+	}
+	return nil
+}
+
 // vacant checks that a backup of the stream may be written at the target: nothing, an empty directory, an unfinished backup, or
 // with replace an earlier backup of the same stream. Anything else is never overwritten.
 func vacant(target, stream string, replace bool) error {
+	if st, err := os.Stat(target); err == nil && !st.IsDir() {
+		return fail.Usagef("it is no directory").WithHint("name the directory of the backup, it need not exist")
+	}
 	entries, err := os.ReadDir(target)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -185,7 +209,7 @@ func vacant(target, stream string, replace bool) error {
 	case err != nil:
 		return err
 	case meta.Config.Text("name") != stream:
-		return fmt.Errorf("%w, of stream %s", ErrOccupied, meta.Config.Text("name"))
+		return fail.Hint(fmt.Errorf("%w, of stream %s", ErrOccupied, meta.Config.Text("name")), "name another directory")
 	case !replace:
 		return ErrOccupied
 	}

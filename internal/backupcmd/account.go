@@ -15,6 +15,7 @@ import (
 	"github.com/natskit/natskit/internal/env"
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/js"
+	"github.com/natskit/natskit/internal/jscmd"
 	"github.com/natskit/natskit/internal/prompt"
 	"github.com/natskit/natskit/internal/render"
 )
@@ -87,12 +88,20 @@ func (r savedAccount) View(p *render.Page) {
 	if r.DryRun {
 		title = "Streams that would be saved in " + r.Target
 	}
+	if len(r.Streams) > 0 || !jscmd.Wordy(p) {
+		r.table(p, title)
+	} else {
+		p.Line("%s: none", title)
+	}
+	mishaps(p, "Backup Warnings", r.Warnings)
+	mishaps(p, "Backup failures", r.Failures)
+}
+
+func (r savedAccount) table(p *render.Page, title string) {
 	t := p.Table(title, render.Column{Name: "Stream"}, render.Column{Name: "Messages"}, render.Column{Name: "Size"}, render.Column{Name: "Consumers"}, render.Column{Name: "Received"}, render.Column{Name: "Status"})
 	for _, s := range r.Streams {
 		t.Row(render.Key(s.Stream), render.Count(s.Messages), render.Bytes(s.Bytes), render.Count(s.Consumers), render.Bytes(s.Received), s.status())
 	}
-	mishaps(p, "Backup Warnings", r.Warnings)
-	mishaps(p, "Backup failures", r.Failures)
 }
 
 func (r savedStream) status() any {
@@ -118,6 +127,9 @@ func mishaps(p *render.Page, title string, list []mishap) {
 }
 
 func runAccount(ctx context.Context, e *env.Env, o accountOptions) error {
+	if err := backup.VacantForAccount(e.Files.Path(o.target)); err != nil {
+		return fmt.Errorf("backup of the account to %s: %w", o.target, err)
+	}
 	return working(ctx, e, func(ctx context.Context, c *js.Client) error {
 		a := &accounting{e: e, c: c, o: o, r: savedAccount{Target: o.target, DryRun: o.dryRun, Streams: []savedStream{}, Warnings: []mishap{}, Failures: []mishap{}}}
 		if err := a.list(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/choria-io/fisk"
@@ -216,6 +217,9 @@ func runRestore(ctx context.Context, e *env.Env, o restoreOptions) error {
 }
 
 func inTheWay(err error, name string) error {
+	if err != nil && strings.Contains(err.Error(), "(10065)") { // within the error of the restore
+		return fail.Hint(err, "--config FILE gives it other subjects: nats backup info shows what it has")
+	}
 	if !errors.Is(err, backup.ErrExists) {
 		return err
 	}

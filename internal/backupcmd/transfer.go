@@ -131,7 +131,7 @@ func checkOnly(list []string) ([]string, error) {
 
 // occupied tells how to replace a backup that stands in the way.
 func occupied(err error) error {
-	if !errors.Is(err, backup.ErrOccupied) {
+	if !errors.Is(err, backup.ErrOccupied) || fail.HintOf(err) != "" {
 		return err
 	}
 	return fail.Hint(err, "--replace puts the new backup of the stream in its place when it is whole")

@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -120,11 +121,14 @@ func backoffList(text string) ([]time.Duration, error) {
 	return out, nil
 }
 
+// ErrPast says of a time that it is not to come any more.
+var ErrPast = errors.New("is in the past")
+
 // ParseUntil reads a moment to come: a duration from now, RFC 3339, or a local time such as 2026-01-02 15:04:05.
 func ParseUntil(text string, now time.Time) (time.Time, error) {
 	if d, err := flagval.ParseDuration(text); err == nil {
 		if d <= 0 {
-			return time.Time{}, fmt.Errorf("%s is no time to come", text)
+			return time.Time{}, fmt.Errorf("%s %w", text, ErrPast)
 		}
 		return now.Add(d), nil
 	}
@@ -133,7 +137,7 @@ func ParseUntil(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is neither a duration such as 1h nor a time such as 2026-01-02T15:04:05Z or \"2026-01-02 15:04:05\" in local time", text)
 	}
 	if !s.Time.After(now) {
-		return time.Time{}, fmt.Errorf("%s is in the past", s.Time.Format(time.RFC3339))
+		return time.Time{}, fmt.Errorf("%s %w", s.Time.Format(time.RFC3339), ErrPast)
 	}
 	return s.Time, nil
 }
