@@ -61,7 +61,7 @@ func putVerb() command.Node {
 			c.Flag("description", "What the object is").IsSetByUser(&o.hasDescription).StringVar(&o.description)
 			flagval.HeaderVar(c.Flag("header", "Header to keep with the object").Short('H').PlaceHolder("K:V"), &o.headers)
 			flagval.MapVar(c.Flag("metadata", "Metadata to keep with the object").PlaceHolder("META"), &o.metadata)
-			c.Flag("chunk-size", "Size of the chunks, bytes; 128 KiB unless given").PlaceHolder("BYTES").SetValue(flagval.NewBytes(&o.chunk).Max(64<<20))
+			c.Flag("chunk-size", "Size of the chunks, bytes; 128 KiB unless given").PlaceHolder("BYTES").SetValue(flagval.NewBytes(&o.chunk).Max(64 << 20))
 			c.Flag("progress", "Show how far it is, on a terminal").Default("true").BoolVar(&o.progress)
 			c.Flag("recursive", "Store all files below a directory").Short('r').UnNegatableBoolVar(&o.recursive)
 			c.Flag("force", "Replace without asking").Short('f').UnNegatableBoolVar(&o.force)
