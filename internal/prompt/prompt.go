@@ -65,7 +65,7 @@ func Sure(ctx context.Context, p Prompter, forced bool, what string) error {
 	yes, err := p.Confirm(ctx, Question{Flag: "force", Message: "Really " + what + "?"})
 	switch {
 	case err != nil:
-		return err
+		return unasked(what, err)
 	case !yes:
 		return declined(what)
 	}
@@ -90,11 +90,19 @@ func SureTyped(ctx context.Context, p Prompter, forced bool, what, name string) 
 	})
 	switch {
 	case err != nil:
-		return err
+		return unasked(what, err)
 	case answer == "":
 		return declined(what)
 	}
 	return nil
+}
+
+// unasked names what nobody could be asked about.
+func unasked(what string, err error) error {
+	if fail.CodeOf(err) == fail.Usage {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return err
 }
 
 func declined(what string) error { return fail.Newf(fail.Declined, "%s: declined", what) }

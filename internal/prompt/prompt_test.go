@@ -156,7 +156,7 @@ func TestNobodyToAsk(t *testing.T) {
 			}
 		}
 		for _, err := range []error{Sure(ctx, p, false, "remove x"), SureTyped(ctx, p, false, "remove x", "x")} {
-			if err == nil || err.Error() != "pass --force ("+r.want+")" || fail.CodeOf(err) != fail.Usage {
+			if err == nil || err.Error() != "remove x: pass --force ("+r.want+")" || fail.CodeOf(err) != fail.Usage {
 				t.Errorf("%s: %v", r.name, err)
 			}
 		}

@@ -212,7 +212,7 @@ func (b *Bucket) Create(ctx context.Context, key string, value []byte, ttl time.
 	}
 	if last.Op == Put {
 		// The library's ErrKeyExists is an API error with a text of its own; only its words are wanted behind the server's.
-		return 0, fail.Newf(fail.Failure, "bucket %s: key %s: %w: key exists at revision %d", b.Name, key, err, last.Revision).
+		return 0, fail.Newf(fail.Failure, "%w: key exists at revision %d", err, last.Revision).
 			WithHint("nats kv update %s %s VALUE %d replaces it", b.Name, key, last.Revision)
 	}
 	return b.publish(ctx, key, Put, value, WriteOptions{TTL: ttl, Expect: &last.Revision})

@@ -118,10 +118,10 @@ func (s *Streams) setStatus(text string) {
 	if !s.ErrTTY {
 		return
 	}
-	// A line that wraps could not be taken back.
-	if w := s.errWidth(); w > 1 {
-		if r := []rune(text); len(r) >= w {
-			text = string(r[:w-1])
+	// A line that wraps could not be taken back, nor one that the ^C of an interrupt makes wrap.
+	if room := s.errWidth() - 1 - len("^C"); room > 0 {
+		if r := []rune(text); len(r) > room {
+			text = string(r[:room])
 		}
 	}
 	s.mu.Lock()

@@ -91,7 +91,7 @@ func TestStatusFitsTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	s := &Streams{Err: &out, ErrTTY: true, Width: 10}
 	s.setStatus("0123456789abc")
-	if got := out.String(); got != "\r\x1b[K012345678" {
+	if got := out.String(); got != "\r\x1b[K0123456" {
 		t.Errorf("%q", got)
 	}
 }

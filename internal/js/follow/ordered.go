@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
@@ -70,6 +71,7 @@ func newOrdered(ctx context.Context, r *Reader) (*ordered, error) {
 	defer cancel()
 	var err error
 	if r.pending, err = s.make(limited); err != nil {
+		s.close(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("reading stream %s: %w", c.Stream, err)
 	}
 	return s, nil
@@ -85,6 +87,9 @@ func (s *ordered) make(ctx context.Context) (pending uint64, err error) {
 	cfg.Name = "nats_" + nuid.Next()
 	consumer, err := s.cfg.JS.CreateConsumer(ctx, s.cfg.Stream, cfg)
 	if err != nil {
+		if ctx.Err() != nil && !errors.Is(context.Cause(ctx), nats.ErrPermissionViolation) { // it may have been made all the same
+			s.before = cfg.Name
+		}
 		return 0, err
 	}
 	info := consumer.CachedInfo()
