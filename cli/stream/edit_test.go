@@ -190,7 +190,7 @@ func TestRmm(t *testing.T) {
 		t.Errorf("%d are left", n)
 	}
 	c.OK("stream purge ORDERS -f")
-	c.Fails(fail.NotFound, "stream rmm ORDERS 2 -f", "(10057)")
+	c.Fails(fail.NotFound, "stream rmm ORDERS 2 -f", "no such message (10057)")
 }
 
 func TestSeal(t *testing.T) {

@@ -175,6 +175,8 @@ func (r *removedMessages) remove(ctx context.Context, c *js.Client, s js.Stream,
 		switch {
 		case err == nil:
 			r.Messages++
+		case must && js.IsCode(err, 10057): // the server calls it the end of its store
+			return fail.NotFoundf("message %d of stream %s: there is no such message (10057)", seq, r.Stream)
 		case must || fail.CodeOf(err) != fail.NotFound || js.IsCode(err, 10059):
 			return err
 		}
