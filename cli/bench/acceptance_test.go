@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/natskit/natskit/internal/fail"
 	"github.com/natskit/natskit/internal/meter"
@@ -79,5 +80,32 @@ func TestF81_DeniedPublisherFails(t *testing.T) {
 		r := c.Fails(fail.Unreachable, "bench pub notok --msgs 2000"+engine, "Permissions Violation")
 		lines(t, r.Out, `stats: 0 msgs/sec`)
 		c.OK("bench pub ok.a --msgs 2000" + engine)
+	})
+}
+
+// Want 15: messages that are lost or come twice are counted, and make the run fail.
+func TestWant15_LossAndRepetitionFail(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, engine string) {
+		srv := testkit.Server(t)
+		c := clitest.New(t, Command()).Server(srv.URL())
+		sub := c.Start("bench sub b --latency --msgs 6 --json" + engine)
+		srv.AwaitInterest("b")
+		payload := make([]byte, 32)
+		for _, number := range []uint64{0, 1, 4, 4, 3, 5} { // 2 is lost, 4 comes twice, 3 late
+			meter.PutStamp(payload, time.Now().UnixNano(), 7, number)
+			if err := srv.Conn().Publish("b", payload); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := sub.Wait()
+		rep := parse(t, r.Out)
+		want := meter.Delivery{Expected: 6, Received: 6, Lost: 1, Duplicates: 1, Reordered: 1, Gaps: 1}
+		if d := rep.Sides[0].Total.Delivery; r.Code != fail.Partial || rep.Outcome != meter.Lossy || d == nil || *d != want {
+			t.Errorf("%d %s %+v", r.Code, rep.Outcome, d)
+		}
+		if !strings.Contains(r.Err, "1 of 6 messages were lost, 1 came more than once") {
+			t.Errorf("%s", r.Err)
+		}
 	})
 }

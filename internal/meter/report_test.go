@@ -3,6 +3,7 @@ package meter_test
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +265,26 @@ func TestDocuments(t *testing.T) {
 	for _, bad := range []string{"<script", "src=", "href=", "url(", "@import", "<b>"} {
 		if strings.Contains(p, bad) {
 			t.Errorf("the page contains %q", bad)
+		}
+	}
+}
+
+// Machines get a time with its offset, people one that is what its label says.
+func TestN6_TimesAreWhatTheirLabelsSay(t *testing.T) {
+	t.Parallel()
+	r := twoClients()
+	r.Started = time.Date(2026, 1, 2, 8, 30, 0, 0, time.FixedZone("far east", 9*3600))
+	data, err := r.JSON()
+	if err != nil || !strings.Contains(string(data), `"started": "2026-01-02T08:30:00+09:00"`) {
+		t.Errorf("%v %s", err, data)
+	}
+	var md, page bytes.Buffer
+	if err := errors.Join(r.WriteMarkdown(&md), r.WriteHTML(&page)); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{md.String(), page.String()} {
+		if !strings.Contains(text, "started 2026-01-01 23:30:00 UTC") {
+			t.Errorf("%s", text)
 		}
 	}
 }

@@ -44,6 +44,12 @@ func TestN2_BytesOfStreamsAreThoseOfTheServer(t *testing.T) {
 		if side.Role == meter.Consumer {
 			counted = after.OutBytes - before.OutBytes
 		}
+		if l := side.Total.Latency; l != nil && (l.Covers == "" || l.Count == 0) { // N3
+			t.Errorf("a latency of nothing: %+v", l)
+		}
+		if k, _ := crew.KindOf(kind); (k.Covers != "") != (side.Total.Latency != nil) {
+			t.Errorf("latency %+v, the kind covers %q", side.Total.Latency, k.Covers)
+		}
 		if side.Total.Messages != n || !within1(side.Total.Bytes, counted) {
 			t.Errorf("reported %d messages and %d bytes, the server counted %d", side.Total.Messages, side.Total.Bytes, counted)
 		}

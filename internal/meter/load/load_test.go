@@ -124,15 +124,20 @@ func TestPubSubDeliversEverything(t *testing.T) {
 // A stalled machine must show in the latencies of the messages that should have been sent meanwhile.
 func TestN3_PacedLatencyCountsFromTheIntendedTime(t *testing.T) {
 	t.Parallel()
-	srv := testkit.Server(t)
-	w := world(t, srv.URL())
-	// 100,000 a second for a schedule that lasts 50 ms, through a connection that takes 100 ms for its first write.
-	w.Options = slow(srv.URL(), 100*time.Millisecond)
-	r := run(t, w, crew.Spec{Kind: "pub", Engine: crew.Wire, Subject: "a", Clients: 1, Messages: 5000, Size: 16, Segments: []crew.Pace{{From: 100000, To: 100000}}})
-	l := r.Sides[0].Total.Latency
-	if l == nil || l.Count != 5000 || l.P50 < 50*time.Millisecond {
-		t.Errorf("%+v", l)
-	}
+	engines(t, func(t *testing.T, engine string) {
+		srv := testkit.Server(t)
+		w := world(t, srv.URL())
+		// 100,000 a second for a schedule that lasts 50 ms, through a connection that takes 100 ms for its first write.
+		w.Options = slow(srv.URL(), 100*time.Millisecond)
+		w.Dial = func(_ context.Context, opts ...nats.Option) (*nats.Conn, error) {
+			return nats.Connect(srv.URL(), append(opts, nats.SetCustomDialer(slowDialer(100*time.Millisecond)))...)
+		}
+		r := run(t, w, crew.Spec{Kind: "pub", Engine: engine, Subject: "a", Clients: 1, Messages: 5000, Size: 16, Segments: []crew.Pace{{From: 100000, To: 100000}}})
+		l := r.Sides[0].Total.Latency
+		if l == nil || l.Count != 5000 || l.P50 < 50*time.Millisecond || l.Covers != crew.CoversPaced {
+			t.Errorf("%+v", l)
+		}
+	})
 }
 
 // slow makes options whose connections hold back the first write of messages.
