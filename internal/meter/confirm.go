@@ -102,6 +102,16 @@ func (c *Confirmer) Flushed() {
 	}
 }
 
+// Due reports that a sampler will send a PING behind what is handed over next.
+func (c *Confirmer) Due() bool {
+	if c.mark == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flying == 0 && !c.stopped
+}
+
 // sample sends a PING for what is staged unless one is under way.
 func (c *Confirmer) sample() {
 	h := c.staged[0]

@@ -26,7 +26,13 @@ func TestSamplerTimesOneMessageAtATime(t *testing.T) {
 		c.Offer(run.Now()+time.Hour, -1) // of a chunk the first message counts
 		c.Flushed()
 	}
+	if !c.Due() {
+		t.Error("no PING is due at the start")
+	}
 	offer()
+	if c.Due() {
+		t.Error("a second PING is due while the first is under way")
+	}
 	offer() // while a PING is under way none follows
 	if len(sent) != 1 || probe.lat.Count() != 0 {
 		t.Fatalf("%d PINGs, %d latencies, want 1 and 0", len(sent), probe.lat.Count())

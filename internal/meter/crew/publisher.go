@@ -113,9 +113,9 @@ func (p *publisher) enough(now time.Duration) bool {
 	return now-p.start >= p.spec.Warmup+p.spec.Duration
 }
 
-// chunk is how many messages to hand over before looking at the clock: some 256 KiB.
+// chunk is how many messages to hand over before looking at the clock: some 512 KiB.
 func (p *publisher) chunk() int64 {
-	n := max(256<<10/(p.src.low+p.src.vary+32), 1)
+	n := max(512<<10/(p.src.low+p.src.vary+32), 1)
 	if p.spec.Bounded() && p.spec.Warmup == 0 {
 		n = min(n, p.w.Share.Messages-p.sent)
 	}
@@ -149,6 +149,9 @@ func (p *publisher) repeat(ctx context.Context) error {
 			return err
 		}
 		n := p.chunk()
+		if p.confirm.Due() {
+			n = 1 // the PING goes right behind the message that it times
+		}
 		p.offer(now, -1)
 		if err := p.out.Repeat(subject, body, int(n)); err != nil {
 			return err
