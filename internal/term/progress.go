@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/natskit/natskit/internal/clock"
 )
@@ -76,8 +77,17 @@ func (p *Progress) line(now time.Time) string {
 	if part > 1 {
 		part = 1
 	}
-	const cells = 24
-	full := int(part * cells)
-	return fmt.Sprintf("%s  %s%s %3.0f%%  %s of %s  %s", p.label,
-		strings.Repeat("█", full), strings.Repeat("░", cells-full), part*100, p.show(p.done), p.show(p.total), rate)
+	words := fmt.Sprintf("%3.0f%%  %s of %s  %s", part*100, p.show(p.done), p.show(p.total), rate)
+	return p.label + "  " + bar(part, p.s.statusRoom()-utf8.RuneCountInString(p.label+"  "+words)) + words
+}
+
+// bar is a bar and a space behind it, as long as there is room for; a short one would say nothing.
+func bar(part float64, room int) string {
+	const longest, shortest = 24, 6
+	cells := min(room-len(" "), longest)
+	if cells < shortest {
+		return ""
+	}
+	full := int(part * float64(cells))
+	return strings.Repeat("█", full) + strings.Repeat("░", cells-full) + " "
 }

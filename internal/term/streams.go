@@ -5,6 +5,7 @@ package term
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -118,11 +119,8 @@ func (s *Streams) setStatus(text string) {
 	if !s.ErrTTY {
 		return
 	}
-	// A line that wraps could not be taken back, nor one that the ^C of an interrupt makes wrap.
-	if room := s.errWidth() - 1 - len("^C"); room > 0 {
-		if r := []rune(text); len(r) > room {
-			text = string(r[:room])
-		}
+	if r, room := []rune(text), s.statusRoom(); len(r) > room {
+		text = string(r[:room])
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,6 +168,15 @@ func Visible(text string, keepLayout bool) string {
 		}
 	}
 	return b.String()
+}
+
+// statusRoom is how long a progress line may be, in columns: one that wraps could not be taken back, nor one that the ^C of an
+// interrupt makes wrap.
+func (s *Streams) statusRoom() int {
+	if room := s.errWidth() - 1 - len("^C"); room > 0 {
+		return room
+	}
+	return math.MaxInt
 }
 
 // errWidth is the width of the terminal behind stderr now, 0 when it cannot be told.

@@ -96,6 +96,20 @@ func TestStatusFitsTheTerminal(t *testing.T) {
 	}
 }
 
+// TestBarLeavesRoomForTheFigures: on a narrow terminal the bar is shorter, and on a very narrow one it is left out.
+func TestBarLeavesRoomForTheFigures(t *testing.T) {
+	for width, want := range map[int]string{
+		0: "Copying  ████████████░░░░░░░░░░░░  50%  5 of 10  5/s", 40: "Copying  ████░░░░░  50%  5 of 10  5/s", 36: "Copying   50%  5 of 10  5/s",
+	} {
+		start := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+		p := (&Streams{ErrTTY: true, Width: width}).Progress(clock.NewManual(start), "Copying", 10, func(n int64) string { return strconv.FormatInt(n, 10) })
+		p.done = 5
+		if got := p.line(start.Add(time.Second)); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}
+
 func TestPaint(t *testing.T) {
 	if got := (Painter{On: true, Scheme: "blue"}).Paint(Accent, "x"); got != "\x1b[34mx\x1b[0m" {
 		t.Errorf("accent = %q", got)
