@@ -177,7 +177,7 @@ func TestClosedConnections(t *testing.T) {
 	t.Parallel()
 	c, srv := setup(t)
 	dial(t, srv, "gone", 1).Close()
-	testkit.Eventually(t, 10*time.Second, "the server to note that a client is gone", func() bool {
+	testkit.Eventually(t, time.Minute, "the server to note that a client is gone", func() bool {
 		z, err := srv.Server().Connz(&server.ConnzOptions{State: server.ConnClosed})
 		return err == nil && z.NumConns > 0
 	})
@@ -215,7 +215,7 @@ func TestManyConnections(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	testkit.Eventually(t, 20*time.Second, "the server to note that all clients are gone", func() bool {
+	testkit.Eventually(t, time.Minute, "the server to note that all clients are gone", func() bool {
 		z, err := srv.Server().Connz(&server.ConnzOptions{State: server.ConnClosed})
 		return err == nil && z.Total >= each*workers
 	})

@@ -65,7 +65,7 @@ func remove(t *testing.T, srv *testkit.NATS, names ...string) {
 		if err := srv.JS().DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		testkit.Eventually(t, 10*time.Second, "the files of the stream are gone", func() bool {
+		testkit.Eventually(t, time.Minute, "the files of the stream are gone", func() bool {
 			left, err := filepath.Glob(filepath.Join(srv.Store(), "jetstream", "*", "streams", "*"+name+"*"))
 			return err == nil && len(left) == 0
 		})

@@ -209,7 +209,7 @@ func TestSub(t *testing.T) {
 // subscribers waits until n connections of the default account are interested in a subject.
 func subscribers(t *testing.T, srv *testkit.NATS, subject string, n int) {
 	t.Helper()
-	testkit.Eventually(t, 20*time.Second, fmt.Sprintf("%d subscribe to %s", n, subject), func() bool {
+	testkit.Eventually(t, time.Minute, fmt.Sprintf("%d subscribe to %s", n, subject), func() bool {
 		a, err := srv.Server().LookupAccount(server.DEFAULT_GLOBAL_ACCOUNT)
 		return err == nil && a.Interest(subject) == n
 	})
@@ -312,7 +312,7 @@ func TestInterruptedAndKilled(t *testing.T) {
 		for _, line := range []string{"bench pub b --msgs 1000000000 --throughput 5000", "bench pubsub b --throughput 5000 --duration 1h", "bench pub b --duration 1h"} {
 			flowing := moving()
 			run := c.Start(line + " --json" + engine)
-			testkit.Eventually(t, 20*time.Second, "messages flow", flowing)
+			testkit.Eventually(t, time.Minute, "messages flow", flowing)
 			r := run.Interrupt()
 			if rep := parse(t, r.Out); r.Code != fail.Interrupted || rep.Outcome != meter.Interrupted || rep.Sides[0].Total.Messages == 0 {
 				t.Errorf("%s: %d\n%s\n%s", line, r.Code, r.Out, r.Err)
@@ -320,7 +320,7 @@ func TestInterruptedAndKilled(t *testing.T) {
 		}
 		flowing := moving()
 		run := c.Start("bench pub b --msgs 1000000000 --throughput 5000 --json" + engine)
-		testkit.Eventually(t, 20*time.Second, "messages flow", flowing)
+		testkit.Eventually(t, time.Minute, "messages flow", flowing)
 		srv.Stop()
 		r := run.Wait()
 		if rep := parse(t, r.Out); r.Code != fail.Unreachable || rep.Outcome != meter.Failed {

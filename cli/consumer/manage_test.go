@@ -236,7 +236,7 @@ func TestUnpin(t *testing.T) {
 	if out := c.OK("consumer unpin ORDERS PIN b -f").Out; out != "Unpinned client "+id+" from Priority Group ORDERS > PIN > b\n" {
 		t.Errorf("%s", out)
 	}
-	testkit.Eventually(t, 5*time.Second, "the group has no client", func() bool {
+	testkit.Eventually(t, time.Minute, "the group has no client", func() bool {
 		for _, g := range info(t, srv, "PIN").PriorityGroups {
 			if g.PinnedClientID == id {
 				return false

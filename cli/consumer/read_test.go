@@ -118,7 +118,7 @@ func TestNextInterrupted(t *testing.T) {
 	c, srv := start(t)
 	testkit.Consumer(t, srv.JS(), "ORDERS", jetstream.ConsumerConfig{Durable: "NONE", FilterSubject: "orders.none", AckPolicy: jetstream.AckExplicitPolicy})
 	run := c.Start("consumer next ORDERS NONE --timeout 20s")
-	testkit.Eventually(t, 10*time.Second, "the pull waits", func() bool { return info(t, srv, "NONE").NumWaiting == 1 })
+	testkit.Eventually(t, time.Minute, "the pull waits", func() bool { return info(t, srv, "NONE").NumWaiting == 1 })
 	if r := run.Interrupt(); r.Code != fail.Interrupted {
 		t.Errorf("%+v", r)
 	}
@@ -131,7 +131,7 @@ func TestSub(t *testing.T) {
 	run := c.Start("consumer sub ORDERS PUSH").Says("str seq: 7")
 	contains(t, "banner", run.Err(), "Subscribing to topic push.orders auto acknowledgment: true\n\nConsumer Info:\n  Ack Policy: Explicit\n    Ack Wait: 30s\n")
 	contains(t, "messages", run.Out(), "] subj: orders.new / tries: 1 / cons seq: 1 / str seq: 1 / pending: 6\n\nHeaders:\n\n   X-N: 1\n\nData:\nmsg 1\n\n[")
-	testkit.Eventually(t, 10*time.Second, "all are acknowledged", func() bool { return info(t, srv, "PUSH").AckFloor.Stream == 7 })
+	testkit.Eventually(t, time.Minute, "all are acknowledged", func() bool { return info(t, srv, "PUSH").AckFloor.Stream == 7 })
 	testkit.Publish(t, srv.Conn(), "push.orders", 1, "from somebody")
 	run.Says("from somebody")
 	if r := run.Interrupt(); r.Code != fail.OK || !strings.Contains(r.Err, "Received 8 messages") {

@@ -72,7 +72,7 @@ func TestView(t *testing.T) {
 	c.OK("counter incr ctr.a 100000000000000000000000034")
 	equal(t, c.OK("counter view ctr.a").Out, "Counter ctr.a\n\n      Value: 100,000,000,000,000,000,000,000,034\n  Increment: 100,000,000,000,000,000,000,000,034\n    Subject: ctr.a\n\n No source information found\n")
 	testkit.Stream(t, srv.JS(), jetstream.StreamConfig{Name: "ALL", AllowMsgCounter: true, AllowDirect: true, Sources: []*jetstream.StreamSource{{Name: "CTR"}}})
-	testkit.Eventually(t, 10*time.Second, "the counter is gathered", func() bool { return testkit.State(t, srv.JS(), "ALL").Msgs == 1 })
+	testkit.Eventually(t, time.Minute, "the counter is gathered", func() bool { return testkit.State(t, srv.JS(), "ALL").Msgs == 1 })
 	says(t, c.OK("counter view ctr.a --stream ALL").Out, "      Value: 100,000,000,000,000,000,000,000,034\n", "\n\nSources:\n\n        CTR: ctr.a: 100000000000000000000000034\n")
 	c.Fails(fail.Usage, "counter view ctr.a.b c", "unexpected")
 }

@@ -64,7 +64,7 @@ func TestAdvisories(t *testing.T) {
 			done := make(chan clitest.Result, 1)
 			go func() { done <- r.Wait() }()
 			n := 0
-			testkit.Eventually(t, 20*time.Second, "an event", func() bool {
+			testkit.Eventually(t, time.Minute, "an event", func() bool {
 				n++
 				modify(t, srv, "X", fmt.Sprint(row.flags, n))
 				return r.Out() != ""
@@ -93,7 +93,7 @@ func TestServerEvents(t *testing.T) {
 			nc.Close()
 			t.Fatal("a wrong password was accepted")
 		}
-		testkit.Eventually(t, 20*time.Second, "a disconnection", func() bool { return strings.Count(r.Out(), "[Disconnection]") >= n })
+		testkit.Eventually(t, time.Minute, "a disconnection", func() bool { return strings.Count(r.Out(), "[Disconnection]") >= n })
 	}
 	if got := r.Interrupt(); got.Code != fail.OK || strings.Count(got.Out, "[Disconnection]") != 2 || strings.Contains(got.Err, "warning") {
 		t.Errorf("%d %q %q", got.Code, got.Out, got.Err)

@@ -74,7 +74,7 @@ func TestInterrupted(t *testing.T) {
 	srv := testkit.Server(t)
 	c := clitest.New(t, Command()).Server(srv.URL())
 	r := c.Start("latency --duration 1h --rate 100 --server-b " + srv.URL())
-	testkit.Eventually(t, 10*time.Second, "messages", func() bool {
+	testkit.Eventually(t, time.Minute, "messages", func() bool {
 		v, err := srv.Server().Varz(nil)
 		return err == nil && v.InMsgs > 10
 	})

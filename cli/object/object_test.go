@@ -235,7 +235,7 @@ func TestInterruptedPutLeavesNothing(t *testing.T) {
 	if _, err := pw.Write(make([]byte, 5000)); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, 10*time.Second, "chunks arrive", func() bool { return testkit.State(t, srv.JS(), "OBJ_B").Msgs >= 4 })
+	testkit.Eventually(t, time.Minute, "chunks arrive", func() bool { return testkit.State(t, srv.JS(), "OBJ_B").Msgs >= 4 })
 	if r := run.Interrupt(); r.Code != fail.Interrupted {
 		t.Errorf("ended with %d: %s", r.Code, r.Err)
 	}

@@ -263,7 +263,7 @@ func TestSleepIsMeasuredFromSendToSend(t *testing.T) {
 	run := c.Clock(k).Start("pub foo x --count 3 --sleep 100ms")
 	h.next() // the first is not held back
 	for range 2 {
-		testkit.Eventually(t, 5*time.Second, "the pause", func() bool { return k.Waiting() > 0 })
+		testkit.Eventually(t, time.Minute, "the pause", func() bool { return k.Waiting() > 0 })
 		h.only(0)
 		k.Advance(100 * time.Millisecond)
 		h.next()
@@ -379,7 +379,7 @@ func TestSchedule(t *testing.T) {
 	if !regexp.MustCompile(`^@at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`).MatchString(m.Header.Get("Nats-Schedule")) || m.Header.Get("Nats-Schedule-Target") != "sch.out" {
 		t.Errorf("header %v", m.Header)
 	}
-	testkit.Eventually(t, 10*time.Second, "the scheduled message", func() bool {
+	testkit.Eventually(t, time.Minute, "the scheduled message", func() bool {
 		_, err := s.GetLastMsgForSubject(t.Context(), "sch.out")
 		return err == nil
 	})

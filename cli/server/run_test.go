@@ -245,7 +245,7 @@ func TestRunCluster(t *testing.T) {
 	if err := nb.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, 20*time.Second, "an answer through the route", func() bool {
+	testkit.Eventually(t, time.Minute, "an answer through the route", func() bool {
 		m, err := na.Request("q", nil, 200*time.Millisecond)
 		return err == nil && string(m.Data) == "from b"
 	})
@@ -273,7 +273,7 @@ func TestRunLeaf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer down.Close()
-	testkit.Eventually(t, 20*time.Second, "an answer through the leaf", func() bool {
+	testkit.Eventually(t, time.Minute, "an answer through the leaf", func() bool {
 		m, err := down.Request("q", nil, 200*time.Millisecond)
 		return err == nil && string(m.Data) == "from the hub"
 	})

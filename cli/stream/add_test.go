@@ -105,7 +105,7 @@ func TestAddOriginsByFlag(t *testing.T) {
 	if cfg := config(t, srv, "M"); cfg.Mirror == nil || cfg.Mirror.Name != "ORDERS" || len(cfg.Subjects) > 0 {
 		t.Errorf("%+v", cfg)
 	}
-	testkit.Eventually(t, 10*time.Second, "the mirror has all messages", func() bool { return info(t, srv, "M").State.Msgs == 7 })
+	testkit.Eventually(t, time.Minute, "the mirror has all messages", func() bool { return info(t, srv, "M").State.Msgs == 7 })
 	c.OK(`stream add S --source '{"name":"ORDERS","subject_transforms":[{"src":"orders.new","dest":"x.new"}]}' --defaults`)
 	if cfg := config(t, srv, "S"); len(cfg.Sources) != 1 || len(cfg.Sources[0].SubjectTransforms) != 1 || cfg.Sources[0].SubjectTransforms[0].Destination != "x.new" {
 		t.Errorf("%+v", cfg)

@@ -32,7 +32,7 @@ func TestD8_Edit(t *testing.T) {
 	if !strings.HasPrefix(r.Out, "Differences (-old +new):\n\n+ description: d\n\nStream ORDERS was updated\n\nInformation for Stream ORDERS") {
 		t.Errorf("%s", r.Out)
 	}
-	testkit.Eventually(t, 5*time.Second, "the update is seen", func() bool { return updates.Load() == 1 })
+	testkit.Eventually(t, time.Minute, "the update is seen", func() bool { return updates.Load() == 1 })
 	if out := c.OK("stream edit ORDERS --description d -f").Out; out != "No difference in configuration\n" {
 		t.Errorf("%s", out)
 	}

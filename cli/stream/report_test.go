@@ -87,7 +87,7 @@ no_auth_user: a`))
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, 10*time.Second, "all are stored", func() bool { return info(t, srv, "MANY").State.Msgs == n })
+	testkit.Eventually(t, time.Minute, "all are stored", func() bool { return info(t, srv, "MANY").State.Msgs == n })
 	m := decode[map[string]int](t, c.OK("stream subjects MANY --json").Out)
 	if len(m) != n || m["m.00007"] != 1 {
 		t.Errorf("%d subjects", len(m))

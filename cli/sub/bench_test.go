@@ -102,7 +102,7 @@ func subRate(b *testing.B, srv *testkit.NATS, flags string) float64 {
 		b.Fatalf("exit code %d", code)
 	}
 	took := time.Since(begin)
-	testkit.Eventually(b, 5*time.Second, "the subscription to be gone", func() bool { return srv.Server().NumSubscriptions() == 0 || !interested(srv) })
+	testkit.Eventually(b, time.Minute, "the subscription to be gone", func() bool { return srv.Server().NumSubscriptions() == 0 || !interested(srv) })
 	return benched / took.Seconds()
 }
 

@@ -197,7 +197,7 @@ func TestQueueShares(t *testing.T) {
 	c, srv := setup(t)
 	a := c.Start("sub foo --queue Q --raw --wait 500ms")
 	b := c.Start("sub foo --queue Q --raw --wait 500ms")
-	testkit.Eventually(t, 5*time.Second, "both members", func() bool { return srv.Server().NumSubscriptions() > 0 && members(srv) == 2 })
+	testkit.Eventually(t, time.Minute, "both members", func() bool { return srv.Server().NumSubscriptions() > 0 && members(srv) == 2 })
 	for i := range 20 {
 		publish(t, srv, "foo", fmt.Sprint(i))
 	}
@@ -223,7 +223,7 @@ func TestInbox(t *testing.T) {
 	c, srv := setup(t)
 	r := c.Start("sub --inbox --count 1")
 	r.Says("_INBOX.")
-	testkit.Eventually(t, 5*time.Second, "the inbox on stdout", func() bool { return strings.HasSuffix(r.Out(), "\n") })
+	testkit.Eventually(t, time.Minute, "the inbox on stdout", func() bool { return strings.HasSuffix(r.Out(), "\n") })
 	inbox := strings.TrimSpace(r.Out())
 	publish(t, srv, inbox, "x")
 	if out := r.Wait().Out; out != inbox+"\n[#1] Received on \""+inbox+"\"\nx\n\n\n" {

@@ -71,7 +71,7 @@ func TestStream(t *testing.T) {
 	if out := c.OK("trace ev.a --deliver").Out; !strings.Contains(out, `action:"stored"`) {
 		t.Errorf("stdout is\n%s", out)
 	}
-	testkit.Eventually(t, 5*time.Second, "the stored message", func() bool { return testkit.State(t, srv.JS(), "EV").Msgs == 1 })
+	testkit.Eventually(t, time.Minute, "the stored message", func() bool { return testkit.State(t, srv.JS(), "EV").Msgs == 1 })
 }
 
 func TestAcrossServers(t *testing.T) {

@@ -177,7 +177,7 @@ func clearStream(b testing.TB, w world) {
 	if err := w.JS().DeleteStream(b.Context(), "ORDERS"); err != nil {
 		b.Fatal(err)
 	}
-	testkit.Eventually(b, 10*time.Second, "the files of the stream are gone", func() bool {
+	testkit.Eventually(b, time.Minute, "the files of the stream are gone", func() bool {
 		left, err := filepath.Glob(filepath.Join(w.Store(), "jetstream", "*", "streams", "*ORDERS*"))
 		return err == nil && len(left) == 0
 	})

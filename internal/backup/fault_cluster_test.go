@@ -38,7 +38,7 @@ func TestKilledLeader(t *testing.T) {
 	testkit.Store(t, cl.JS(), "orders.new", 40, noise(64<<10))
 	dir := filepath.Join(t.TempDir(), "ORDERS")
 	leader, other := 0, 1
-	testkit.Eventually(t, 20*time.Second, "the stream has a leader", func() bool {
+	testkit.Eventually(t, time.Minute, "the stream has a leader", func() bool {
 		s, err := cl.JS().Stream(t.Context(), "ORDERS")
 		if err != nil || s.CachedInfo().Cluster == nil {
 			return false
@@ -102,7 +102,7 @@ func TestKilledLeaderDuringRestore(t *testing.T) {
 	testkit.Stream(t, cl.JS(), jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}, Replicas: 3})
 	testkit.Store(t, cl.JS(), "orders.new", 40, noise(64<<10))
 	meta := -1
-	testkit.Eventually(t, 20*time.Second, "there is a leader", func() bool {
+	testkit.Eventually(t, time.Minute, "there is a leader", func() bool {
 		for i, n := range cl.Nodes() {
 			if l := cl.Leader(); l != nil && n.Name() == l.Name() {
 				meta = i

@@ -49,12 +49,12 @@ func TestKindsOfStreams(t *testing.T) {
 		case "SEALED":
 			sealed := cfg
 			sealed.Sealed = true
-			testkit.Eventually(t, 10*time.Second, "the messages are there", func() bool { return testkit.State(t, srv.JS(), cfg.Name).Msgs == want })
+			testkit.Eventually(t, time.Minute, "the messages are there", func() bool { return testkit.State(t, srv.JS(), cfg.Name).Msgs == want })
 			if _, err := srv.JS().UpdateStream(t.Context(), sealed); err != nil {
 				t.Fatal(err)
 			}
 		}
-		testkit.Eventually(t, 10*time.Second, "the messages are there", func() bool { return testkit.State(t, srv.JS(), cfg.Name).Msgs == want })
+		testkit.Eventually(t, time.Minute, "the messages are there", func() bool { return testkit.State(t, srv.JS(), cfg.Name).Msgs == want })
 		before := w.picture(t, cfg.Name)
 		info, err := c.Info(t.Context(), s.CachedInfo().Config.Name)
 		if err != nil {
@@ -96,7 +96,7 @@ func TestB2_Cluster(t *testing.T) {
 		testkit.Consumer(t, js3, cfg.Name, jetstream.ConsumerConfig{Durable: "MEM", AckPolicy: jetstream.AckExplicitPolicy, MemoryStorage: true})
 		testkit.Consumer(t, js3, cfg.Name, jetstream.ConsumerConfig{Durable: "DISK", AckPolicy: jetstream.AckExplicitPolicy})
 		w := world{cl.Node(0), js.New(js3), filepath.Join(t.TempDir(), cfg.Name)}
-		testkit.Eventually(t, 20*time.Second, "the consumers have leaders", func() bool {
+		testkit.Eventually(t, time.Minute, "the consumers have leaders", func() bool {
 			for _, name := range []string{"MEM", "DISK"} {
 				one, err := js3.Consumer(t.Context(), cfg.Name, name)
 				if err != nil || one.CachedInfo().Cluster == nil || one.CachedInfo().Cluster.Leader == "" {
@@ -120,7 +120,7 @@ func TestB2_Cluster(t *testing.T) {
 		if _, err := Restore(t.Context(), w.c, d, o); err != nil {
 			t.Fatal(err)
 		}
-		testkit.Eventually(t, 20*time.Second, "both consumers are back", func() bool {
+		testkit.Eventually(t, time.Minute, "both consumers are back", func() bool {
 			s, err := js3.Stream(t.Context(), cfg.Name)
 			return err == nil && s.CachedInfo().State.Consumers == 2
 		})

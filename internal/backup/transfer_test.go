@@ -163,7 +163,7 @@ func (w world) remove(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The server clears the directory behind the scenes, and a stream of the same name that is removed meanwhile keeps its files.
-	testkit.Eventually(t, 10*time.Second, "the files of the stream are gone", func() bool {
+	testkit.Eventually(t, time.Minute, "the files of the stream are gone", func() bool {
 		left, err := filepath.Glob(filepath.Join(w.Store(), "jetstream", "*", "streams", "*ORDERS*"))
 		return err == nil && len(left) == 0
 	})

@@ -247,7 +247,7 @@ func TestSourceFallsSilent(t *testing.T) {
 		w, o := open(srv.Conn(), Config[int]{Idle: time.Minute})
 		for i := range 3 {
 			send(t, w, i, "s", nil)
-			testkit.Eventually(t, 10*time.Second, "the message is stored", func() bool { return len(o.list()) == i+1 })
+			testkit.Eventually(t, time.Minute, "the message is stored", func() bool { return len(o.list()) == i+1 })
 		}
 	})
 }

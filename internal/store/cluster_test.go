@@ -95,7 +95,7 @@ func TestUploadSurvivesTheLossOfALeader(t *testing.T) {
 		t.Errorf("%d bytes stored", info.Size)
 	}
 	var back bytes.Buffer
-	testkit.Eventually(t, 20*time.Second, "every replica has the object", func() bool {
+	testkit.Eventually(t, time.Minute, "every replica has the object", func() bool {
 		back.Reset()
 		return o.Read(ctx, info, &back, Fetch{}) == nil
 	})

@@ -64,7 +64,7 @@ func TestThroughADomain(t *testing.T) {
 	js := must[jetstream.JetStream](t)(jetstream.NewWithDomain(hub.Conn(), "leaf"))
 	c, ctx := New(js), t.Context()
 	ok(t, New(hub.JS()).CreateKV(ctx, "B", KVSettings{})) // a bucket of the same name on this side must stay empty
-	testkit.Eventually(t, 20*time.Second, "the hub knows what the leaf listens to", func() bool {
+	testkit.Eventually(t, time.Minute, "the hub knows what the leaf listens to", func() bool {
 		_, err := js.AccountInfo(ctx)
 		return err == nil
 	})

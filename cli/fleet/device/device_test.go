@@ -19,7 +19,7 @@ import (
 	"github.com/natskit/natskit/internal/testkit/viewtest"
 )
 
-const within = 30 * time.Second
+const within = time.Minute
 
 // group is the commands as they are mounted.
 func group() command.Node {

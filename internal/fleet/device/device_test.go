@@ -15,7 +15,7 @@ import (
 	"github.com/natskit/natskit/internal/testkit"
 )
 
-const within = 30 * time.Second
+const within = time.Minute
 
 // options are those of a device on the servers at url, without metrics.
 func options(url, id string) device.Options {

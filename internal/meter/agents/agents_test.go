@@ -75,7 +75,7 @@ func serve(t *testing.T, url, name string) *served {
 		_ = agents.Serve(ctx, world(url, s.said), nc, "g", name, func(r *meter.Report) error { s.report <- r; return nil })
 	}()
 	t.Cleanup(func() { stop(nil); <-ended; nc.Close() })
-	testkit.Eventually(t, 20*time.Second, name+" waits", s.has("Waiting for a controller of group g as "+name))
+	testkit.Eventually(t, time.Minute, name+" waits", s.has("Waiting for a controller of group g as "+name))
 	return s
 }
 
@@ -98,7 +98,7 @@ func control(ctx context.Context, t *testing.T, srv *testkit.NATS, nc *nats.Conn
 		r, err := agents.Control(ctx, world(srv.URL(), &said{}), nc, "g", 2, s)
 		out <- outcome{r, err}
 	}()
-	testkit.Eventually(t, 20*time.Second, "messages flow", func() bool { v, err := srv.Server().Varz(nil); return err == nil && v.InMsgs > 300 })
+	testkit.Eventually(t, time.Minute, "messages flow", func() bool { v, err := srv.Server().Varz(nil); return err == nil && v.InMsgs > 300 })
 	return out
 }
 

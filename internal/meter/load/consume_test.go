@@ -105,7 +105,7 @@ func TestAcknowledging(t *testing.T) {
 				policy := map[string]jetstream.AckPolicy{"none": jetstream.AckNonePolicy, "all": jetstream.AckAllPolicy, "explicit": jetstream.AckExplicitPolicy}[s.Stream.Acks]
 				cons := testkit.Consumer(t, srv.JS(), "B", jetstream.ConsumerConfig{Durable: "mine", AckPolicy: policy})
 				run(t, world(t, srv.URL()), s)
-				testkit.Eventually(t, 10*time.Second, "all is acknowledged", func() bool {
+				testkit.Eventually(t, time.Minute, "all is acknowledged", func() bool {
 					i, err := cons.Info(t.Context())
 					return err == nil && i.NumAckPending == 0 && i.NumPending == 0 && i.Delivered.Consumer >= 40
 				})

@@ -220,7 +220,7 @@ func (r *Running) Err() string { return r.err.String() }
 func (r *Running) Says(text string) *Running {
 	r.t.Helper()
 	seen := func() bool { return strings.Contains(r.Out(), text) || strings.Contains(r.Err(), text) }
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 	for {
 		more := r.out.changed(r.err)
@@ -269,7 +269,7 @@ func (r *Running) Wait() Result {
 	r.t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		r.t.Fatalf("nats %s has not ended\nstdout: %s\nstderr: %s", r.line, r.Out(), r.Err())
 	}
 	return Result{Line: r.line, Code: r.code, Out: r.Out(), Err: r.Err()}
