@@ -44,22 +44,6 @@ func checkHeader(key, value string) error {
 	return nil
 }
 
-// ParseHeaders reads one "K: V" each, as flags give them. Nothing given is a nil header.
-func ParseHeaders(list []string) (nats.Header, error) {
-	var h nats.Header
-	for _, s := range list {
-		key, value, err := ParseHeader(s)
-		if err != nil {
-			return nil, fail.Usagef("%w", err)
-		}
-		if h == nil {
-			h = nats.Header{}
-		}
-		h[key] = append(h[key], value)
-	}
-	return h, nil
-}
-
 // ParseHeaderFile reads headers from a file: one "K: V" a line, with blank lines and lines from # on skipped, or a JSON object
 // of strings or lists of strings. name is the file's name for errors.
 func ParseHeaderFile(name string, content []byte) (nats.Header, error) {

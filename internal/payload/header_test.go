@@ -39,20 +39,6 @@ func TestParseHeader(t *testing.T) {
 	}
 }
 
-func TestParseHeaders(t *testing.T) {
-	t.Parallel()
-	h, err := ParseHeaders([]string{"A:b:c", "A: d ", "a: other case"})
-	if want := (nats.Header{"A": {"b:c", "d"}, "a": {"other case"}}); err != nil || !reflect.DeepEqual(h, want) {
-		t.Errorf("%v, %v", h, err)
-	}
-	if h, err := ParseHeaders(nil); h != nil || err != nil {
-		t.Errorf("nothing given: %v, %v", h, err)
-	}
-	if _, err := ParseHeaders([]string{"x"}); fail.CodeOf(err) != fail.Usage {
-		t.Errorf("code of %v", err)
-	}
-}
-
 func TestHeaderFile(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
