@@ -97,7 +97,11 @@ func TestUploadSurvivesTheLossOfALeader(t *testing.T) {
 	var back bytes.Buffer
 	testkit.Eventually(t, time.Minute, "every replica has the object", func() bool {
 		back.Reset()
-		return o.Read(ctx, info, &back, Fetch{}) == nil
+		err := o.Read(ctx, info, &back, Fetch{})
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
 	})
 	if !bytes.Equal(back.Bytes(), data) {
 		t.Error("the object is not what was sent")

@@ -95,6 +95,8 @@ type upload struct {
 	first   uint64            // the first chunk that is not acknowledged
 	lastSeq uint64            // of the chunk before it
 	lost    error             // why a chunk did not arrive
+	// repaired says that chunks may have been sent twice; it belongs to the sender.
+	repaired bool
 }
 
 type chunk struct {
@@ -191,7 +193,10 @@ func (u *upload) run(ctx context.Context, r io.Reader) error {
 	if err := u.pub.Wait(ctx); err != nil {
 		return err
 	}
-	return u.repair(ctx)
+	if err := u.repair(ctx); err != nil || !u.repaired {
+		return err
+	}
+	return u.prove(ctx)
 }
 
 func (u *upload) send(ctx context.Context, i uint64, data []byte) error {
@@ -253,10 +258,30 @@ func (u *upload) reconcile(ctx context.Context) error {
 	u.mu.Lock()
 	next, after := u.first, u.lastSeq
 	u.mu.Unlock()
+	arrived, stray, err := u.look(ctx, next, after)
+	if err != nil {
+		return err
+	}
+	if err := u.remove(ctx, stray); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, c := range u.flying {
+		seq, ok := arrived[i]
+		c.acked, c.seq = ok, seq
+	}
+	u.lost, u.repaired = nil, true
+	u.settle()
+	return nil
+}
+
+// look reads which chunks stand in the stream behind the sequence after, in order from number next on, and at which sequences; stray
+// are those that do not belong where they stand.
+func (u *upload) look(ctx context.Context, next, after uint64) (arrived map[uint64]uint64, stray []uint64, err error) {
 	spec := scanSpec{stream: objectPrefix + u.o.Name, filters: []string{u.o.chunkSubject(u.info.NUID)}, from: fromSeq, seq: after + 1, headersOnly: true}
-	var stray []uint64
-	arrived := map[uint64]uint64{}
-	err := u.o.c.scan(ctx, spec, nil, func(m scanned) error {
+	arrived = map[uint64]uint64{}
+	err = u.o.c.scan(ctx, spec, nil, func(m scanned) error {
 		i, err := strconv.ParseUint(m.msg.Header.Get(chunkHeader), 10, 64)
 		if err == nil && i == next {
 			arrived[i] = m.seq
@@ -266,24 +291,44 @@ func (u *upload) reconcile(ctx context.Context) error {
 		stray = append(stray, m.seq)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
+	return arrived, stray, err
+}
+
+// remove takes chunks out of the stream again.
+func (u *upload) remove(ctx context.Context, stray []uint64) error {
 	for _, seq := range stray {
 		req := map[string]any{"seq": seq, "no_erase": true}
-		if err := u.o.c.request(ctx, "STREAM.MSG.DELETE."+objectPrefix+u.o.Name, req, nil); err != nil {
+		err := u.o.c.request(ctx, "STREAM.MSG.DELETE."+objectPrefix+u.o.Name, req, nil)
+		if err != nil && !apiCode(err, 10043, 10057) { // these say that it is gone
 			return err
 		}
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for i, c := range u.flying {
-		seq, ok := arrived[i]
-		c.acked, c.seq = ok, seq
-	}
-	u.lost = nil
-	u.settle()
 	return nil
+}
+
+// prove makes sure that the stream holds each chunk once and in order, after a repair: the replica that told what had arrived may have
+// been behind, so that chunks were sent a second time.
+func (u *upload) prove(ctx context.Context) error {
+	for try := 0; ; try++ {
+		arrived, stray, err := u.look(ctx, 0, 0)
+		if err == nil && uint64(len(arrived)) == uint64(u.info.Chunks) {
+			if len(stray) == 0 {
+				return nil
+			}
+			err = u.remove(ctx, stray)
+		}
+		switch {
+		case err != nil && !passing(err):
+			return fmt.Errorf("looking up what arrived: %w", err)
+		case try == maxRepairs && err != nil:
+			return fmt.Errorf("looking up what arrived: %w", err)
+		case try == maxRepairs:
+			return fail.Newf(fail.Failure, "%d of %d chunks stand in the stream in their order", len(arrived), u.info.Chunks).WithHint("store it again")
+		}
+		if err := pause(ctx, min(100*time.Millisecond<<try, 5*time.Second)); err != nil {
+			return err
+		}
+	}
 }
 
 // resend sends again, in order, the chunks that did not arrive.
