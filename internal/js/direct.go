@@ -24,16 +24,7 @@ var ErrNoDirect = follow.ErrNoDirect
 
 // DirectRequest asks for messages without the stream's leader and without a consumer. Either a range (Seq or Since, filtered by
 // NextFor, up to Batch messages and MaxBytes bytes) or the last message of each subject in LastFor.
-type DirectRequest struct {
-	Seq      uint64     `json:"seq,omitempty"`
-	Since    *time.Time `json:"start_time,omitempty"`
-	NextFor  string     `json:"next_by_subj,omitempty"`
-	Batch    int        `json:"batch,omitempty"`
-	MaxBytes int        `json:"max_bytes,omitempty"`
-	LastFor  []string   `json:"multi_last,omitempty"`
-	UpToSeq  uint64     `json:"up_to_seq,omitempty"`
-	UpToTime *time.Time `json:"up_to_time,omitempty"`
-}
+type DirectRequest = follow.DirectRequest
 
 // DirectMessage is a message read by a direct get. Header holds the sender's headers alone. Pending is how many further messages
 // match the request.

@@ -87,24 +87,27 @@ func (s *direct) ask(ctx context.Context) (err error) {
 	return s.get()
 }
 
-// directRequest is the body of a direct get: of a range, or of the last message of each subject.
-type directRequest struct {
+// DirectRequest is the body of a direct get: of a range (Seq or Since, filtered by NextFor, up to Batch messages and MaxBytes bytes), or
+// of the last message of each subject in LastFor.
+type DirectRequest struct {
 	Seq      uint64     `json:"seq,omitempty"`
 	Since    *time.Time `json:"start_time,omitempty"`
 	NextFor  string     `json:"next_by_subj,omitempty"`
 	Batch    int        `json:"batch,omitempty"`
 	MaxBytes int        `json:"max_bytes,omitempty"`
 	LastFor  []string   `json:"multi_last,omitempty"`
+	UpToSeq  uint64     `json:"up_to_seq,omitempty"`
+	UpToTime *time.Time `json:"up_to_time,omitempty"`
 }
 
 // get asks for the next batch.
 func (s *direct) get() error {
-	req := directRequest{Seq: s.first, Since: s.after, NextFor: s.filter, Batch: getMessages, MaxBytes: getBytes}
+	req := DirectRequest{Seq: s.first, Since: s.after, NextFor: s.filter, Batch: getMessages, MaxBytes: getBytes}
 	if limit := s.cfg.Limit; limit > 0 && !s.skips {
 		req.Batch = int(min(getMessages, limit-s.counted))
 	}
 	if s.lastFor {
-		req = directRequest{LastFor: []string{s.filter}}
+		req = DirectRequest{LastFor: []string{s.filter}}
 		if s.filter == "" {
 			req.LastFor[0] = ">"
 		}
