@@ -200,58 +200,17 @@ type readerFunc func([]byte) (int, error)
 
 func (r readerFunc) Read(p []byte) (int, error) { return r(p) }
 
-func TestObjectUploadRepairsLostChunks(t *testing.T) {
-	t.Parallel()
-	c, ctx := serve(t), t.Context()
-	o := objects(t, c, "B", ObjectSettings{})
-	data := randomBytes(40_000)
-	info := &ObjectInfo{Bucket: "B", NUID: "N", ObjectMeta: jetstream.ObjectMeta{Name: "f", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 1000}}}
-	u := must[*upload](t)(o.newUpload(info, PutObject{Name: "f", ChunkSize: 1000}))
-	defer u.pub.Close()
-	n := 0
-	ok(t, u.run(ctx, readerFunc(func(p []byte) (int, error) {
-		if n == 20_000 { // chunk 15 never arrived: what stands behind it must be taken back and sent again
-			ok(t, u.pub.Wait(ctx))
-			stream := must[jetstream.Stream](t)(c.js.Stream(ctx, "OBJ_B"))
-			ok(t, stream.DeleteMsg(ctx, 16))
-			u.mu.Lock()
-			u.first, u.lastSeq = 15, 15
-			for i := range uint64(5) {
-				at := (15 + i) * 1000
-				u.flying[15+i] = &chunk{data: bytes.Clone(data[at : at+1000]), acked: i > 0, seq: 16 + i}
-			}
-			u.lost = nats.ErrTimeout
-			u.mu.Unlock()
-		}
-		m := copy(p, data[n:])
-		n += m
-		if m == 0 {
-			return 0, io.EOF
-		}
-		return m, nil
-	})))
-	ok(t, o.writeMeta(ctx, info))
-	if !bytes.Equal(content(t, o, "f"), data) {
-		t.Error("the object is not what was sent")
-	}
-}
-
-// Where a repair was misled by a replica that was behind, chunks stand in the stream twice: the second ones are taken back.
-func TestObjectUploadTakesBackWhatWasSentTwice(t *testing.T) {
-	t.Parallel()
-	c, ctx := serve(t), t.Context()
-	o := objects(t, c, "B", ObjectSettings{})
-	data := randomBytes(40_000)
+// disturbed uploads forty chunks to the bucket B, of which disturb is called after the first twenty, and checks what is there.
+func disturbed(t *testing.T, c *Client, disturb func(u *upload, data []byte)) {
+	t.Helper()
+	ctx, o, data := t.Context(), objects(t, c, "B", ObjectSettings{}), randomBytes(40_000)
 	info := &ObjectInfo{Bucket: "B", NUID: "N", ObjectMeta: jetstream.ObjectMeta{Name: "f", Opts: &jetstream.ObjectMetaOptions{ChunkSize: 1000}}}
 	u := must[*upload](t)(o.newUpload(info, PutObject{Name: "f", ChunkSize: 1000}))
 	defer u.pub.Close()
 	n := 0
 	ok(t, u.run(ctx, readerFunc(func(p []byte) (int, error) {
 		if n == 20_000 {
-			for i := range uint64(3) {
-				ok(t, u.transmit(ctx, 15+i, data[(15+i)*1000:(16+i)*1000]))
-			}
-			u.repaired = true
+			disturb(u, data)
 		}
 		m := copy(p, data[n:])
 		n += m
@@ -267,6 +226,36 @@ func TestObjectUploadTakesBackWhatWasSentTwice(t *testing.T) {
 	if n := must[*jetstream.StreamInfo](t)(c.Info(ctx, Object, "B")).State.Msgs; n != 41 {
 		t.Errorf("%d messages, want 40 chunks and what describes them", n)
 	}
+}
+
+// A chunk that never arrived is sent again, and what stands behind it is taken back before.
+func TestObjectUploadRepairsLostChunks(t *testing.T) {
+	t.Parallel()
+	c, ctx := serve(t), t.Context()
+	disturbed(t, c, func(u *upload, data []byte) {
+		ok(t, u.pub.Wait(ctx))
+		stream := must[jetstream.Stream](t)(c.js.Stream(ctx, "OBJ_B"))
+		ok(t, stream.DeleteMsg(ctx, 16))
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.first, u.lastSeq = 15, 15
+		for i := range uint64(5) {
+			at := (15 + i) * 1000
+			u.flying[15+i] = &chunk{data: bytes.Clone(data[at : at+1000]), acked: i > 0, seq: 16 + i}
+		}
+		u.lost = nats.ErrTimeout
+	})
+}
+
+// Where a repair was misled by a replica that was behind, chunks stand in the stream twice: the second ones are taken back.
+func TestObjectUploadTakesBackWhatWasSentTwice(t *testing.T) {
+	t.Parallel()
+	disturbed(t, serve(t), func(u *upload, data []byte) {
+		for i := range uint64(3) {
+			ok(t, u.transmit(t.Context(), 15+i, data[(15+i)*1000:(16+i)*1000]))
+		}
+		u.repaired = true
+	})
 }
 
 func TestObjectBucketSealedAndEdited(t *testing.T) {
